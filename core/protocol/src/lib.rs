@@ -1,1 +1,29 @@
-//! protocol
+//! What is said between phone, browser and server: identifiers, roles, consent, realtime names, API records, limits and
+//! error codes.
+//!
+//! No I/O, no clock, no async. Every other crate of the product depends on this one and it depends on none of them, so
+//! a word means the same thing everywhere.
+//!
+//! ```text
+//!  id ── who and what          role ── who may            consent ── what a person allowed, and in which words
+//!  api ── HTTPS bodies         state ── what all see       broadcast ── names on the realtime plane
+//!  limits ── how much          problem ── what went wrong  private ── values that never print
+//! ```
+//!
+//! Times are µs since the Unix epoch and end in `_us`, unless a comment names another clock.
+
+pub mod api;
+pub mod broadcast;
+pub mod consent;
+pub mod id;
+pub mod limits;
+pub mod private;
+pub mod problem;
+pub mod role;
+pub mod state;
+pub mod words;
+
+pub use id::{InviteId, LoginId, ObjectId, OrganisationId, ParticipantId, RequestId, SessionId, UserId};
+pub use private::{Phi, Secret};
+pub use problem::{Kind, Problem};
+pub use role::Role;

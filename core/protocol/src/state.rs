@@ -1,0 +1,159 @@
+//! What everybody in a session may see of it: the record on the `state` track and in server-sent events.
+//!
+//! It holds no ePHI: a guest expert sees it too. Every copy is whole; `revision` only grows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::consent::Purpose;
+use crate::{OrganisationId, ParticipantId, SessionId};
+
+/// The whole state of a session at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SessionState {
+    /// Format version, 1.
+    pub v: u8,
+    /// The owner.
+    pub organisation: OrganisationId,
+    /// The session.
+    pub session: SessionId,
+    /// Grows by one with every change.
+    pub revision: u64,
+    /// When this change was committed.
+    pub at_us: u64,
+    /// Where the session is in its life.
+    pub phase: Phase,
+    /// Everybody who is or was in it, in order of arrival.
+    pub participants: Vec<Participant>,
+    /// The still that both sides look at, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
+    /// Why and when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// The life of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nobody was admitted yet.
+    Waiting,
+    /// At least one guest was admitted.
+    Live,
+    /// Over; nothing can be added but what was captured before.
+    Ended,
+}
+
+/// One person in a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Participant {
+    /// Who.
+    pub id: ParticipantId,
+    /// Staff or guest.
+    pub kind: ParticipantKind,
+    /// First name of staff; empty for a guest.
+    pub name: String,
+    /// Where they are in their visit.
+    pub presence: Presence,
+    /// What they allow at this moment.
+    pub grants: Vec<Purpose>,
+    /// What the device says it is, e.g. `Chrome on Android`.
+    pub device: String,
+    /// When they arrived.
+    pub arrived_us: u64,
+    /// When they were admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_us: Option<u64>,
+}
+
+/// Staff or guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ParticipantKind {
+    /// Holds the session.
+    Technician,
+    /// Came by a link.
+    Guest,
+}
+
+/// Where a participant is in their visit, as the server knows it. Whether the camera is paused or the page hidden is
+/// said by the device itself on its `presence` track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// In the waiting room.
+    Waiting,
+    /// Let in.
+    Admitted,
+    /// Sent away.
+    Declined,
+    /// Left, or replaced by another device.
+    Left,
+}
+
+/// The still that both sides look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Frozen {
+    /// Whose camera.
+    pub participant: ParticipantId,
+    /// Capture time of the frame, µs on that publisher's clock.
+    pub frame_us: u64,
+    /// When it was frozen.
+    pub since_us: u64,
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Ended {
+    /// Who or what ended it.
+    pub reason: EndReason,
+    /// When.
+    pub at_us: u64,
+}
+
+/// Who or what ended a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The End button.
+    Technician,
+    /// Nobody did anything for too long.
+    Idle,
+}
+
+/// What a device says about itself on the `presence` track of its data broadcast, a whole record in each group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicePresence {
+    /// Format version, 1.
+    pub v: u8,
+    /// The camera, as the person holding it sees it.
+    pub camera: CameraPresence,
+    /// The device's capture clock at the moment of writing, µs (the clock of video timestamps).
+    pub clock_us: u64,
+    /// The same moment, µs since the Unix epoch, by the device's own wall clock.
+    pub unix_us: u64,
+}
+
+/// Why there is or is not a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CameraPresence {
+    /// Frames are being sent.
+    On,
+    /// The person pressed Pause.
+    Paused,
+    /// The page is hidden or the phone is locked.
+    Hidden,
+    /// The operating system took the camera away: a call, another app.
+    Stopped,
+    /// No camera here.
+    Off,
+}
