@@ -1,0 +1,133 @@
+/**
+ * A connection to the realtime plane that never gives up: each attempt has a ticket of its own, waits grow with jitter,
+ * and the network's return ends a wait at once. Whoever holds the link closes it when the visit is over.
+ */
+import { backoffMs } from '../wire/stream';
+import type { Ticket } from '../wire/types';
+import type { Connection } from './moq';
+import { aborted, either } from './signals';
+import { dial, type Dialled, type Via } from './transport';
+
+export type LinkEvent =
+  | { kind: 'connecting'; attempt: number }
+  | { kind: 'connected'; via: Via }
+  /** `offline`: the device says so; `refused`: no ticket; `unreachable`: neither way opened; `closed`: it was open. */
+  | { kind: 'lost'; why: 'offline' | 'refused' | 'unreachable' | 'closed'; error?: unknown; retry_ms: number };
+
+export interface LinkOptions {
+  /** A fresh ticket: it is spent by one attempt. */
+  ticket: () => Promise<Ticket>;
+  onEvent: (event: LinkEvent) => void;
+  /** Called with each new connection; `signal` is aborted when it is gone. */
+  onConnection: (connection: Connection, ticket: Ticket, signal: AbortSignal) => void;
+  /** Replaced in tests. */
+  dial?: (ticket: Ticket, signal: AbortSignal) => Promise<Dialled>;
+  random?: () => number;
+}
+
+export interface Link {
+  /** Drops the connection and opens another one at once, with what a new ticket allows. */
+  renew(): void;
+  /** Ends a wait, if there is one. */
+  hurry(): void;
+  close(): void;
+}
+
+/** A connection that held for so long was sound: the next wait is short again, ms. */
+const SOUND_MS = 10_000;
+
+export function openLink(options: LinkOptions): Link {
+  const closing = new AbortController();
+  const random = options.random ?? Math.random;
+  let current = new AbortController();
+  let hurry: () => void = () => undefined;
+  let hurried = false;
+
+  const onOffline = () => {
+    current.abort(new Error('offline'));
+  };
+  const wake = () => {
+    hurry();
+  };
+  const renew = () => {
+    hurried = true;
+    current.abort(new Error('renewed'));
+    hurry();
+  };
+  const wait = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (closing.signal.aborted) hurry();
+    });
+
+  const run = async () => {
+    let attempt = 0;
+    while (!closing.signal.aborted) {
+      current = new AbortController();
+      const signal = either(closing.signal, current.signal);
+      options.onEvent({ kind: 'connecting', attempt });
+      const started = performance.now();
+      const { why, error } = await hold(options, signal);
+      if (closing.signal.aborted) return;
+      if (why === 'closed' && performance.now() - started > SOUND_MS) attempt = 0;
+      const retry_ms = hurried ? 0 : backoffMs(attempt, random());
+      attempt = hurried ? 0 : attempt + 1;
+      hurried = false;
+      options.onEvent({ kind: 'lost', why: isOffline() ? 'offline' : why, error, retry_ms });
+      await wait(retry_ms);
+    }
+  };
+
+  globalThis.addEventListener('offline', onOffline);
+  globalThis.addEventListener('online', wake);
+  void run();
+  return {
+    renew,
+    hurry: wake,
+    close: () => {
+      closing.abort();
+      hurry();
+      globalThis.removeEventListener('offline', onOffline);
+      globalThis.removeEventListener('online', wake);
+    },
+  };
+}
+
+type Loss = { why: 'refused' | 'unreachable' | 'closed'; error?: unknown };
+
+/** One attempt and, if it succeeds, the whole life of its connection. */
+async function hold(options: LinkOptions, signal: AbortSignal): Promise<Loss> {
+  let ticket: Ticket;
+  try {
+    ticket = await options.ticket();
+  } catch (error) {
+    return { why: 'refused', error };
+  }
+  let dialled: Dialled;
+  try {
+    dialled = await (options.dial ?? dial)(ticket, signal);
+  } catch (error) {
+    return { why: 'unreachable', error };
+  }
+  const over = new AbortController();
+  const closed = dialled.connection.closed.catch(() => undefined);
+  try {
+    if (!signal.aborted) {
+      options.onEvent({ kind: 'connected', via: dialled.via });
+      options.onConnection(dialled.connection, ticket, over.signal);
+      await Promise.race([closed, aborted(signal)]);
+    }
+  } finally {
+    over.abort();
+    dialled.connection.close();
+  }
+  return { why: 'closed' };
+}
+
+function isOffline(): boolean {
+  return typeof navigator !== 'undefined' && navigator.onLine === false;
+}
