@@ -3,7 +3,8 @@
 //! No I/O, no clock, no async, no server. The server asks a [`Head`] for the next [`Entry`], stores its bytes in the
 //! transaction of the action itself and has a [`Signer`] sign the checkpoint afterwards. A [`Writer`] makes an export of
 //! what was stored; a [`Verifier`] reads it anywhere, with nothing but the public key. The bytes are specified in
-//! `docs/audit-format.md`, and `tests/vectors/audit/verify.py` is a second verifier that follows that page and shares no code with this one.
+//! `docs/audit-format.md`; `tests/vectors/audit/verify.py` is a second verifier that follows that page and shares no
+//! code with this one.
 //!
 //! ```text
 //!  Event ──Head::append──▶ Entry ─bytes─▶ database ─bytes─▶ Writer ─lines─▶ file ─▶ Verifier ─▶ Report

@@ -100,7 +100,7 @@ pub enum Cause {
     #[error(transparent)]
     Entry(HeadError),
     /// A good signature was expected.
-    #[error("the signature does not fit: the entry, one before it, or the signature was altered")]
+    #[error("the signature does not fit: what it stands for or the signature itself was altered")]
     Signature,
     /// Signed by a key that was not given.
     #[error("signed by key {id:08x}, which was not given")]
@@ -134,8 +134,8 @@ pub enum Cause {
         /// Entries in the remembered checkpoint.
         held: u64,
     },
-    /// The remembered log is not in the file.
-    #[error("the log of the remembered checkpoint, {0}, is not in this file")]
+    /// Nothing in the file could be held against the remembered checkpoint.
+    #[error("nothing in this file reaches back to the remembered checkpoint, of {0}: export that log as well")]
     LogMissing(Origin),
     /// The file begins after the remembered checkpoint.
     #[error(

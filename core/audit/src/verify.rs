@@ -171,6 +171,7 @@ impl Verifier {
         let first = entry.sequence() == log.first;
         if first {
             self.link(log, entry)?;
+            self.follow(entry.event().follows.as_ref())?;
         }
         self.compare(&checkpoint)?;
         let last_time_us = entry.event().time_us;
@@ -190,6 +191,14 @@ impl Verifier {
         if log.first == 0 && entry.event().follows.as_ref() == Some(&end) { Ok(()) } else { Err(Cause::NotLinked) }
     }
 
+    /// The end of the log before, as entry 0 names it, is as good as that log to hold against what is remembered.
+    fn follow(&mut self, follows: Option<&Follows>) -> Result<(), Cause> {
+        let Some(Follows { origin, size, root }) = follows.cloned() else { return Ok(()) };
+        let end = Checkpoint { origin, size, root };
+        self.ended(&end)?;
+        self.compare(&end)
+    }
+
     fn close(&mut self, log: &Log, line: &[u8]) -> Result<(), Cause> {
         let note = parse_checkpoint(line).ok_or(Cause::Line)?;
         let (Some(head), Some(signature)) = (&log.head, &log.signature) else { return Err(Cause::Line) };
@@ -200,14 +209,19 @@ impl Verifier {
         if note != checkpoint.note(&name, signature) {
             return Err(Cause::Checkpoint);
         }
-        if let Some(remembered) = self.remembered.as_ref().filter(|remembered| is_of(remembered, &checkpoint)) {
-            let held = remembered.checkpoint.size;
-            if checkpoint.size < held {
-                return Err(Cause::Truncated { held, found: checkpoint.size });
-            }
-        }
+        self.ended(&checkpoint)?;
         self.report.checkpoint = Some(note);
         Ok(())
+    }
+
+    /// A log that ends earlier than what is remembered of it was cut.
+    fn ended(&self, end: &Checkpoint) -> Result<(), Cause> {
+        match &self.remembered {
+            Some(Remembered { checkpoint: held }) if held.origin == end.origin && end.size < held.size => {
+                Err(Cause::Truncated { held: held.size, found: end.size })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn authenticate(&self, checkpoint: &Checkpoint, signature: &Signature) -> Result<(), Cause> {

@@ -264,7 +264,7 @@ class Verifier:
             need(self.before is None, "not_linked")
             if self.since and self.since[0] == log.origin:
                 need(self.since[1] >= log.first, "not_comparable")
-            self.compare(log)
+            self.compare(log.origin, log.size, log.root())
         self.log, self.expect = log, "entry"
 
     def read_entry(self, line):
@@ -287,7 +287,11 @@ class Verifier:
             name, size, root = self.before
             follows = {"origin": name, "size": size, "root": base64.b64encode(root).decode()}
             need(self.entry.get("follows") == follows, "not_linked")
-        self.compare(log)
+        if "follows" in self.entry:
+            end = self.entry["follows"]
+            self.ended(end["origin"], end["size"])
+            self.compare(end["origin"], end["size"], unbase64(end["root"], 32))
+        self.compare(log.origin, log.size, log.root())
         self.entries, self.expect = self.entries + 1, "entry"
 
     def read_checkpoint(self, line):
@@ -301,15 +305,18 @@ class Verifier:
             name = names[0] if names else found and found.group(1)
             need(name and origin(name), "checkpoint")
             need(note == f"{text}\n\u2014 {name} {base64.b64encode(log.blob).decode()}\n", "checkpoint")
-            if self.since and self.since[0] == log.origin:
-                need(log.size >= self.since[1], "truncated")
+            self.ended(log.origin, log.size)
         except Bad as bad:
             raise Bad(bad.args[0], place)
         self.before, self.log, self.expect = (log.origin, log.size, log.root()), None, "opening"
 
-    def compare(self, log):
-        if self.since and self.since[:2] == (log.origin, log.size):
-            need(self.since[2] == log.root(), "forked")
+    def ended(self, name, size):
+        if self.since and self.since[0] == name:
+            need(size >= self.since[1], "truncated")
+
+    def compare(self, name, size, root):
+        if self.since and self.since[:2] == (name, size):
+            need(self.since[2] == root, "forked")
             self.met = True
 
     def finish(self, rest):
