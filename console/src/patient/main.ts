@@ -1,1 +1,7 @@
-export {};
+import '../design/base.css';
+import './patient.css';
+import { mount } from 'svelte';
+import App from './App.svelte';
+
+const target = document.getElementById('app');
+if (target) mount(App, { target });

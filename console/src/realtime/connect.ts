@@ -5,7 +5,7 @@
 import { backoffMs } from '../wire/stream';
 import type { Ticket } from '../wire/types';
 import type { Connection } from './moq';
-import { aborted, either } from './signals';
+import { settledOr } from './signals';
 import { dial, type Dialled, type Via } from './transport';
 
 export type LinkEvent =
@@ -23,6 +23,8 @@ export interface LinkOptions {
   /** Replaced in tests. */
   dial?: (ticket: Ticket, signal: AbortSignal) => Promise<Dialled>;
   random?: () => number;
+  /** Says `online` and `offline`; the page's or worker's own scope unless a test replaces it. */
+  network?: EventTarget;
 }
 
 export interface Link {
@@ -37,8 +39,9 @@ export interface Link {
 const SOUND_MS = 10_000;
 
 export function openLink(options: LinkOptions): Link {
-  const closing = new AbortController();
   const random = options.random ?? Math.random;
+  const network = options.network ?? globalThis;
+  let closed = false;
   let current = new AbortController();
   let hurry: () => void = () => undefined;
   let hurried = false;
@@ -61,18 +64,20 @@ export function openLink(options: LinkOptions): Link {
         clearTimeout(timer);
         resolve();
       };
-      if (closing.signal.aborted) hurry();
+      if (closed) hurry();
     });
+
+  // Asked after each wait: a narrowed variable would say that nothing changes meanwhile.
+  const stopped = () => closed;
 
   const run = async () => {
     let attempt = 0;
-    while (!closing.signal.aborted) {
+    while (!closed) {
       current = new AbortController();
-      const signal = either(closing.signal, current.signal);
       options.onEvent({ kind: 'connecting', attempt });
       const started = performance.now();
-      const { why, error } = await hold(options, signal);
-      if (closing.signal.aborted) return;
+      const { why, error } = await hold(options, current.signal);
+      if (stopped()) return;
       if (why === 'closed' && performance.now() - started > SOUND_MS) attempt = 0;
       const retry_ms = hurried ? 0 : backoffMs(attempt, random());
       attempt = hurried ? 0 : attempt + 1;
@@ -82,17 +87,18 @@ export function openLink(options: LinkOptions): Link {
     }
   };
 
-  globalThis.addEventListener('offline', onOffline);
-  globalThis.addEventListener('online', wake);
+  network.addEventListener('offline', onOffline);
+  network.addEventListener('online', wake);
   void run();
   return {
     renew,
     hurry: wake,
     close: () => {
-      closing.abort();
+      closed = true;
+      current.abort(new Error('closed'));
       hurry();
-      globalThis.removeEventListener('offline', onOffline);
-      globalThis.removeEventListener('online', wake);
+      network.removeEventListener('offline', onOffline);
+      network.removeEventListener('online', wake);
     },
   };
 }
@@ -114,12 +120,11 @@ async function hold(options: LinkOptions, signal: AbortSignal): Promise<Loss> {
     return { why: 'unreachable', error };
   }
   const over = new AbortController();
-  const closed = dialled.connection.closed.catch(() => undefined);
   try {
     if (!signal.aborted) {
       options.onEvent({ kind: 'connected', via: dialled.via });
       options.onConnection(dialled.connection, ticket, over.signal);
-      await Promise.race([closed, aborted(signal)]);
+      await settledOr(dialled.connection.closed, signal);
     }
   } finally {
     over.abort();

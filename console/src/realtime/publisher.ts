@@ -36,6 +36,7 @@ export class Publisher {
   private readonly stills = new Still();
   private readonly presenceTimer: ReturnType<typeof setInterval>;
   private lines: Lines | undefined;
+  private track: MediaStreamTrack | undefined;
   private camera: AbortController | undefined;
   private presence: CameraPresence = 'off';
   private lastSent_us = -Infinity;
@@ -71,6 +72,8 @@ export class Publisher {
 
   /** Takes frames from `track` from now on; `undefined` takes none. */
   setTrack(track: MediaStreamTrack | undefined): void {
+    if (track === this.track) return;
+    this.track = track;
     this.camera?.abort();
     this.stills.clear();
     if (!track) return;

@@ -3,7 +3,7 @@
  * left behind: a newer group is worth more than the rest of an older one.
  */
 import { Path, type Connection, type Track } from './moq';
-import { aborted, either, onAbort } from './signals';
+import { either, onAbort, sleep } from './signals';
 
 /** How long the rest of a group may still come after a newer one began, ms. */
 const GRACE_MS = 200;
@@ -67,14 +67,15 @@ export async function readGroups(
       subscriber.close();
       broadcast.close();
     };
-    onAbort(signal, stop);
+    const release = onAbort(signal, stop);
     try {
       await readAll(subscriber, signal, onFrame, onGroup);
     } catch {
       // Refused or torn: it may be back in a moment.
     }
+    release();
     stop();
-    await Promise.race([aborted(signal), new Promise((resolve) => setTimeout(resolve, AGAIN_MS))]);
+    await sleep(AGAIN_MS, signal);
   }
 }
 
