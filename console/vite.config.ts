@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig, type Plugin } from 'vite';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 /** Where `handlens serve` listens while the pages are developed. */
 const server = process.env['HANDLENS_DEV_SERVER'] ?? 'http://localhost:8080';

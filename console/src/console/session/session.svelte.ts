@@ -1,0 +1,180 @@
+/**
+ * One open session on this screen: the server's state as it comes, the realtime plane once somebody was admitted, and
+ * what the technician can do. The screen reads it; what the screen says of it is computed in `model.ts`.
+ */
+import { text } from '../../text';
+import { ProblemError } from '../../wire/api';
+import * as staff from '../../wire/staff';
+import { openStream, type Stream } from '../../wire/stream';
+import type { InviteId, InviteView, ParticipantId, SessionState, SessionView, StaffEvent } from '../../wire/types';
+import { account } from '../account.svelte';
+import { sentence } from '../problems';
+import * as chime from './chime';
+import { freshLinks } from './fresh-links';
+import { admitted, arrivals, nextCamera, stageCamera, type Moment, type Picture } from './model';
+import { NoteEditor } from './note.svelte';
+import { Viewing } from './viewing.svelte';
+
+export class OpenSession {
+  readonly id: string;
+  readonly view: SessionView;
+  readonly note: NoteEditor;
+  state = $state.raw<SessionState>() as SessionState;
+  invites = $state.raw<InviteView[]>([]);
+  /** Whether the server's messages flow. */
+  flows = $state(true);
+  viewing = $state.raw<Viewing>();
+  /** What last went wrong, for people. */
+  problem = $state('');
+  now_us = $state(Date.now() * 1000);
+  /** Whose camera the technician chose. */
+  wanted = $state<ParticipantId>();
+
+  readonly onStage = $derived(stageCamera(this.state, this.wanted));
+  readonly arrivals = $derived(arrivals(this.state));
+  readonly ended = $derived(this.state.phase === 'ended');
+  readonly picture = $derived.by((): Picture | undefined =>
+    this.onStage === undefined ? undefined : this.pictureOf(this.onStage),
+  );
+  readonly holdsStill = $derived(this.viewing?.still !== undefined);
+  readonly moment = $derived<Moment>({
+    state: this.state,
+    onStage: this.onStage,
+    picture: this.picture,
+    holdsStill: this.holdsStill,
+    serverFlows: this.flows,
+    mediaFlows: this.viewing?.connected ?? false,
+    now_us: this.now_us,
+  });
+
+  readonly #stream: Stream;
+  readonly #clock: ReturnType<typeof setInterval>;
+  #closed = false;
+
+  constructor(view: SessionView) {
+    this.id = view.id;
+    this.view = view;
+    this.invites = view.invites;
+    this.note = new NoteEditor(view.id);
+    this.#take(view.state, view.invites);
+    this.#clock = setInterval(() => (this.now_us = Date.now() * 1000), 500);
+    this.#stream = openStream<StaffEvent>(staff.eventsPath(view.id), 'state', {
+      onMessage: ({ state, invites }) => {
+        this.#take(state, invites);
+      },
+      onFlow: (flows) => {
+        this.flows = flows;
+        if (flows) this.viewing?.hurry();
+      },
+      onRefused: (refusal) => {
+        this.#fail(refusal);
+      },
+    });
+    void this.note.load();
+  }
+
+  pictureOf(participant: ParticipantId): Picture {
+    return {
+      presence: this.viewing?.presences[participant],
+      age_ms: this.viewing?.stats[participant]?.age_ms,
+    };
+  }
+
+  /** The link of an invite that was made in this window; it is told only once. */
+  linkOf(invite: InviteId): string | undefined {
+    return freshLinks.get(invite);
+  }
+
+  invite = () =>
+    this.#try(async () => {
+      const { invite, link } = await staff.invite(this.id, true);
+      freshLinks.set(invite.id, link);
+      if (!this.invites.some((one) => one.id === invite.id)) this.invites = [...this.invites, invite];
+    });
+
+  revoke = (invite: InviteId) => this.#try(() => staff.revokeInvite(this.id, invite));
+  decline = (guest: ParticipantId) => this.#try(() => staff.decline(this.id, guest));
+
+  /** Ends the session, with what stands in the note. */
+  end = () =>
+    this.#try(async () => {
+      await this.note.save();
+      await staff.end(this.id);
+    });
+
+  admit = (guest: ParticipantId) =>
+    this.#try(async () => {
+      await staff.admit(this.id, guest);
+      if (!this.state.frozen) this.wanted = guest;
+    });
+
+  /** Admits who came first, if anybody waits. */
+  admitFirst = async (): Promise<void> => {
+    const first = this.arrivals[0];
+    if (first) await this.admit(first.id);
+  };
+
+  freeze = () =>
+    this.#try(async () => {
+      const participant = this.onStage;
+      if (participant === undefined || this.state.frozen || !this.viewing) return;
+      const frame_us = await this.viewing.freeze(participant);
+      if (frame_us === undefined) return;
+      try {
+        await staff.freeze(this.id, { participant, frame_us });
+      } catch (error) {
+        this.viewing.unfreeze();
+        throw error;
+      }
+    });
+
+  unfreeze = () => this.#try(() => (this.state.frozen ? staff.unfreeze(this.id) : Promise.resolve()));
+
+  toggleFreeze = () => (this.state.frozen ? this.unfreeze() : this.freeze());
+
+  swap = () => {
+    if (!this.state.frozen) this.wanted = nextCamera(this.state, this.onStage);
+  };
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#clock);
+    this.#stream.close();
+    this.viewing?.close();
+    this.note.close();
+  }
+
+  #take(state: SessionState, invites: InviteView[]): void {
+    const before = this.state as SessionState | undefined;
+    if (before && state.revision < before.revision) return;
+    const known = new Set(before ? arrivals(before).map((guest) => guest.id) : []);
+    if (arrivals(state).some((guest) => !known.has(guest.id))) chime.play();
+    if (before?.frozen && !state.frozen) this.viewing?.unfreeze();
+    this.state = state;
+    this.invites = invites;
+    this.now_us = Date.now() * 1000;
+    if (state.phase === 'ended') {
+      this.viewing?.close();
+      this.viewing = undefined;
+      this.note.finish();
+    } else if (admitted(state).length > 0 && !this.viewing && !this.#closed) {
+      this.viewing = new Viewing(this.id);
+    }
+  }
+
+  async #try(act: () => Promise<unknown>): Promise<void> {
+    this.problem = '';
+    try {
+      await act();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (account.isOver(error)) return;
+    // Somebody else was faster; the state that comes says so better than a refusal.
+    if (error instanceof ProblemError && error.code === 'session-ended' && this.ended) return;
+    this.problem = sentence(error) || text.problems.unexpected;
+  }
+}
