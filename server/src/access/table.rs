@@ -1,0 +1,128 @@
+//! The policy table.
+
+use handlens_protocol::Role;
+
+/// How far a permission goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything of the organisation.
+    Organisation,
+    /// Only sessions this person holds.
+    Own,
+}
+
+/// Who a row lets in.
+#[derive(Clone, Copy, Debug)]
+pub enum Who {
+    /// Anybody; the handler counts attempts.
+    Anyone,
+    /// Logged-in staff of these roles, each with its reach.
+    Staff(&'static [(Role, Reach)]),
+    /// The guest whose cookie it is, for their own session and person only.
+    Guest,
+}
+
+/// One rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// `GET`, `POST`, `PUT`; `HEAD` is asked as `GET`.
+    pub method: &'static str,
+    /// The route as it is registered.
+    pub path: &'static str,
+    /// Who may.
+    pub who: Who,
+    /// A WebSocket: the request must name our origin exactly.
+    pub socket: bool,
+}
+
+/// The rule of a route, or `None`: denied.
+pub fn row(method: &str, path: &str) -> Option<&'static Row> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    TABLE.iter().find(|row| row.method == method && row.path == path)
+}
+
+const SUPER_ADMIN: Role = Role::SuperAdmin;
+const ADMIN: Role = Role::Admin;
+const TECHNICIAN: Role = Role::Technician;
+
+/// Everybody on the staff, technicians for what is theirs.
+const STAFF: Who =
+    Who::Staff(&[(SUPER_ADMIN, Reach::Organisation), (ADMIN, Reach::Organisation), (TECHNICIAN, Reach::Own)]);
+
+const fn rule(method: &'static str, path: &'static str, who: Who) -> Row {
+    Row { method, path, who, socket: false }
+}
+
+const fn socket(path: &'static str, who: Who) -> Row {
+    Row { method: "GET", path, who, socket: true }
+}
+
+/// All of it.
+#[rustfmt::skip]
+pub const TABLE: &[Row] = &[
+    rule("GET",  "/api/health",                                             Who::Anyone),
+    rule("GET",  "/api/openapi.json",                                       Who::Anyone),
+    rule("GET",  "/api/setup",                                              Who::Anyone),
+    rule("POST", "/api/setup",                                              Who::Anyone),
+    rule("POST", "/api/login",                                              Who::Anyone),
+    rule("POST", "/api/invites/peek",                                       Who::Anyone),
+    rule("POST", "/api/invites/redeem",                                     Who::Anyone),
+    rule("POST", "/api/invites/refuse",                                     Who::Anyone),
+    rule("POST", "/api/invites/again",                                      Who::Anyone),
+
+    rule("POST", "/api/logout",                                             STAFF),
+    rule("GET",  "/api/me",                                                 STAFF),
+    rule("GET",  "/api/sessions",                                           STAFF),
+    rule("POST", "/api/sessions",                                           STAFF),
+    rule("GET",  "/api/sessions/{session}",                                 STAFF),
+    rule("GET",  "/api/sessions/{session}/events",                          STAFF),
+    rule("POST", "/api/sessions/{session}/invites",                         STAFF),
+    rule("POST", "/api/sessions/{session}/invites/{invite}/revoke",         STAFF),
+    rule("POST", "/api/sessions/{session}/participants/{participant}/admit",   STAFF),
+    rule("POST", "/api/sessions/{session}/participants/{participant}/decline", STAFF),
+    rule("POST", "/api/sessions/{session}/freeze",                          STAFF),
+    rule("POST", "/api/sessions/{session}/unfreeze",                        STAFF),
+    rule("GET",  "/api/sessions/{session}/note",                            STAFF),
+    rule("PUT",  "/api/sessions/{session}/note",                            STAFF),
+    rule("POST", "/api/sessions/{session}/end",                             STAFF),
+    rule("GET",  "/api/sessions/{session}/log",                             STAFF),
+    rule("POST", "/api/sessions/{session}/tickets",                         STAFF),
+    socket(      "/api/sessions/{session}/realtime",                        STAFF),
+
+    rule("GET",  "/api/guest",                                              Who::Guest),
+    rule("GET",  "/api/guest/events",                                       Who::Guest),
+    rule("POST", "/api/guest/consents",                                     Who::Guest),
+    rule("POST", "/api/guest/leave",                                        Who::Guest),
+    rule("POST", "/api/guest/tickets",                                      Who::Guest),
+    socket(      "/api/guest/realtime",                                     Who::Guest),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A guest is on no staff route, staff on no guest route, and no route has two rules.
+    #[test]
+    fn rules_do_not_overlap() {
+        for (at, row) in TABLE.iter().enumerate() {
+            let guest = matches!(row.who, Who::Guest);
+            assert_eq!(guest, row.path.starts_with("/api/guest"), "{}", row.path);
+            if let Who::Staff(roles) = row.who {
+                assert!(roles.iter().all(|(role, _)| *role != Role::Guest), "{}", row.path);
+            }
+            assert!(
+                !TABLE[..at].iter().any(|other| (other.method, other.path) == (row.method, row.path)),
+                "{}",
+                row.path
+            );
+        }
+    }
+
+    /// What is not in the table is denied.
+    #[test]
+    fn an_unknown_route_has_no_rule() {
+        assert!(row("DELETE", "/api/sessions").is_none());
+        assert!(row("GET", "/api/everything").is_none());
+        assert!(row("HEAD", "/api/me").is_some());
+    }
+}

@@ -1,0 +1,101 @@
+//! What every handler and service works with: one value, cheap to clone.
+
+use std::fmt::Display;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use handlens_protocol::{Kind, OrganisationId, Problem};
+
+use crate::address::Address;
+use crate::attempts::Attempts;
+use crate::audit::{self, Log};
+use crate::clock::Clock;
+use crate::identity::{Passwords, Setup};
+use crate::keys;
+use crate::live::Live;
+use crate::store::{self, Store};
+
+/// The running server.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// Its parts.
+pub struct Parts {
+    /// Where people find it.
+    pub address: Address,
+    /// The time.
+    pub clock: Clock,
+    /// The database.
+    pub store: Store,
+    /// The audit log.
+    pub log: Log,
+    /// The root of all keys.
+    pub root: keys::Root,
+    /// What is shown at once, and the realtime plane.
+    pub live: Live,
+    /// The password hasher.
+    pub passwords: Passwords,
+    /// The first start.
+    pub setup: Setup,
+    /// How often somebody may try.
+    pub attempts: Attempts,
+    /// What is counted and not listed.
+    pub counters: Counters,
+}
+
+/// Refusals that are counted, not listed one by one.
+#[derive(Default)]
+pub struct Counters {
+    /// Requests of people who proved nothing: unknown accounts and links, foreign origins, no login.
+    pub refused_strangers: AtomicU64,
+    /// Requests with a body that was not understood or too large.
+    pub refused_bodies: AtomicU64,
+}
+
+impl App {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The keys of an organisation.
+    ///
+    /// # Errors
+    /// `internal` when it has none, or they do not open under this root key.
+    pub async fn keys(&self, organisation: OrganisationId) -> Result<keys::Organisation, Problem> {
+        let mut db = self.store.reader().await?;
+        let row = store::account::organisation(&mut db, organisation).await?;
+        let row = row.ok_or_else(|| Problem::new(Kind::Internal, "The organisation's key is missing."))?;
+        self.root.open_organisation(&organisation.to_string(), &row.key).map_err(fault)
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// A failure of ours as it is told outside; the cause goes to the server's own log.
+pub fn fault(cause: impl Display) -> Problem {
+    tracing::error!(%cause, "a request failed");
+    Problem::new(
+        Kind::Internal,
+        "Something failed in the server. Nothing was changed. Try again; if it stays, tell your administrator.",
+    )
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        fault(error)
+    }
+}
+
+impl From<audit::Error> for Problem {
+    fn from(error: audit::Error) -> Self {
+        fault(error)
+    }
+}

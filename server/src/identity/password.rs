@@ -1,0 +1,102 @@
+//! Passwords: Argon2id with the parameters of OWASP's cheat sheet (19 MiB, 2 passes, 1 lane), never more than two at once.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use handlens_protocol::limits::{PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS};
+use handlens_protocol::{Kind, Problem, Secret};
+use tokio::sync::Semaphore;
+
+/// The hasher of the process.
+#[derive(Clone)]
+pub struct Passwords {
+    places: Arc<Semaphore>,
+    /// Verified when there is no such account, so that the answer takes as long.
+    nobody: Arc<str>,
+}
+
+impl Passwords {
+    /// Ready to hash.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new() -> Result<Self, Problem> {
+        let nobody = hash_now("nobody has this password").ok_or_else(failed)?;
+        Ok(Self { places: Arc::new(Semaphore::new(2)), nobody: nobody.into() })
+    }
+
+    /// The PHC string of a new password.
+    ///
+    /// # Errors
+    /// `invalid` when it is too short or too long.
+    pub async fn hash(&self, password: &Secret<String>) -> Result<String, Problem> {
+        let length = password.expose().chars().count();
+        if !(PASSWORD_MIN_CHARS..=PASSWORD_MAX_CHARS).contains(&length) {
+            return Err(Problem::new(
+                Kind::Invalid,
+                format!(
+                    "A password has {PASSWORD_MIN_CHARS} to {PASSWORD_MAX_CHARS} characters. Four or five words are good."
+                ),
+            ));
+        }
+        let _place = self.places.acquire().await.map_err(|_| failed())?;
+        let password = password.clone();
+        tokio::task::spawn_blocking(move || hash_now(password.expose())).await.ok().flatten().ok_or_else(failed)
+    }
+
+    /// Whether `password` is the one `stored` was made of. Without `stored` it takes as long and says no.
+    ///
+    /// # Errors
+    /// `internal` when the hasher is gone.
+    pub async fn verify(&self, password: &Secret<String>, stored: Option<String>) -> Result<bool, Problem> {
+        if password.expose().chars().count() > PASSWORD_MAX_CHARS {
+            return Ok(false);
+        }
+        let _place = self.places.acquire().await.map_err(|_| failed())?;
+        let (password, known) = (password.clone(), stored.is_some());
+        let stored = stored.unwrap_or_else(|| self.nobody.to_string());
+        tokio::task::spawn_blocking(move || {
+            let fits = PasswordHash::new(&stored)
+                .is_ok_and(|stored| argon2().verify_password(password.expose().as_bytes(), &stored).is_ok());
+            fits && known
+        })
+        .await
+        .map_err(|_| failed())
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(19 * 1024, 2, 1, None).unwrap_or(Params::DEFAULT);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn hash_now(password: &str) -> Option<String> {
+    argon2().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
+}
+
+fn failed() -> Problem {
+    Problem::new(Kind::Internal, "The password could not be checked. Try again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    /// The right password opens, a wrong one does not, and nobody's opens nothing: not even the decoy's own words.
+    #[tokio::test]
+    async fn only_the_right_password_fits() {
+        let passwords = Passwords::new().unwrap();
+        let stored = passwords.hash(&secret("correct horse battery")).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(passwords.verify(&secret("correct horse battery"), Some(stored.clone())).await.unwrap());
+        assert!(!passwords.verify(&secret("correct horse"), Some(stored)).await.unwrap());
+        assert!(!passwords.verify(&secret("nobody has this password"), None).await.unwrap());
+        assert!(passwords.hash(&secret("short")).await.is_err());
+    }
+}

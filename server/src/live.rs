@@ -1,0 +1,122 @@
+//! What people see at once: the newest state of each session for everybody who watches it, and what the realtime plane
+//! is told. Fed only by committed changes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use handlens_protocol::api::InviteView;
+use handlens_protocol::state::{Phase, SessionState};
+use handlens_protocol::{LoginId, OrganisationId, SessionId};
+use tokio::sync::{broadcast, watch};
+
+use crate::relay::{Relay, Selector};
+
+/// A session as it is shown: the shared state, and its links for staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What everybody may see.
+    pub state: SessionState,
+    /// Its links.
+    pub invites: Vec<InviteView>,
+}
+
+/// What happens after a commit.
+#[derive(Debug)]
+pub enum Effect {
+    /// Show the new state of a session.
+    Show(Box<Snapshot>),
+    /// End realtime leases (and forget tickets) at once.
+    EndLeases(Selector),
+    /// The session is over: nothing of it stays on the realtime plane.
+    Close(OrganisationId, SessionId),
+    /// A login or a guest's binding ended: its event streams end.
+    LoginEnded(LoginId),
+}
+
+/// The rooms that somebody watches.
+#[derive(Clone)]
+pub struct Live(Arc<Inner>);
+
+struct Inner {
+    rooms: Mutex<HashMap<SessionId, watch::Sender<Arc<Snapshot>>>>,
+    ended: broadcast::Sender<LoginId>,
+    relay: Relay,
+}
+
+impl Live {
+    /// Over a running relay.
+    pub fn new(relay: Relay) -> Self {
+        Self(Arc::new(Inner { rooms: Mutex::default(), ended: broadcast::channel(256).0, relay }))
+    }
+
+    /// The realtime plane.
+    pub fn relay(&self) -> &Relay {
+        &self.0.relay
+    }
+
+    /// Watches a session, beginning with `now` unless something newer is known.
+    pub fn watch(&self, now: Snapshot) -> watch::Receiver<Arc<Snapshot>> {
+        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.retain(|_, room| room.receiver_count() > 0);
+        let room = rooms.entry(now.state.session).or_insert_with(|| watch::Sender::new(Arc::new(now.clone())));
+        replace_if_newer(room, now);
+        room.subscribe()
+    }
+
+    /// Logins as they end.
+    pub fn ended_logins(&self) -> broadcast::Receiver<LoginId> {
+        self.0.ended.subscribe()
+    }
+
+    /// Puts the state on the realtime plane, for who is about to connect.
+    pub fn publish(&self, state: &SessionState) {
+        if state.phase == Phase::Ended {
+            return;
+        }
+        match serde_json::to_vec(state) {
+            Ok(json) => {
+                if let Err(error) = self.0.relay.publish_state(state.organisation, state.session, json.into()) {
+                    tracing::warn!(session = %state.session, %error, "the state track did not take a state");
+                }
+            }
+            Err(error) => tracing::error!(%error, "a session's state did not serialise"),
+        }
+    }
+
+    pub(crate) fn apply(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Show(snapshot) => {
+                    self.publish(&snapshot.state);
+                    let rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(room) = rooms.get(&snapshot.state.session) {
+                        replace_if_newer(room, *snapshot);
+                    }
+                }
+                Effect::EndLeases(selector) => {
+                    self.0.relay.end_leases(selector);
+                }
+                Effect::Close(organisation, session) => {
+                    self.0.relay.end_leases(Selector::Session(session));
+                    self.0.relay.close_session(organisation, session);
+                }
+                Effect::LoginEnded(login) => {
+                    self.0.relay.end_leases(Selector::Login(login));
+                    // No receiver is no fault: nobody watches with this login.
+                    let _ = self.0.ended.send(login);
+                }
+            }
+        }
+    }
+}
+
+/// Commits are ordered, their effects may overtake each other: the revision decides.
+fn replace_if_newer(room: &watch::Sender<Arc<Snapshot>>, new: Snapshot) {
+    room.send_if_modified(|old| {
+        let newer = new.state.revision > old.state.revision;
+        if newer {
+            *old = Arc::new(new);
+        }
+        newer
+    });
+}

@@ -1,0 +1,124 @@
+-- One schema for SQLite and PostgreSQL. Identifiers are their text form, times are µs since the Unix epoch.
+-- What identifies a patient is only ever in a `sealed` column (docs of `keys`), never in a column of its own.
+
+CREATE TABLE organisation (
+  id         TEXT   NOT NULL PRIMARY KEY,
+  name       TEXT   NOT NULL,
+  key        BLOB   NOT NULL,           -- the organisation's key, wrapped by the root key
+  created_us BIGINT NOT NULL
+);
+
+CREATE TABLE account (
+  id           TEXT   NOT NULL PRIMARY KEY,
+  organisation TEXT   NOT NULL REFERENCES organisation (id),
+  email        TEXT   NOT NULL UNIQUE,  -- lower case
+  name         TEXT   NOT NULL,
+  role         TEXT   NOT NULL,
+  state        TEXT   NOT NULL,         -- active | disabled
+  password     TEXT   NOT NULL,         -- Argon2id, PHC string
+  created_us   BIGINT NOT NULL
+);
+
+CREATE TABLE login (
+  id         TEXT   NOT NULL PRIMARY KEY,
+  token_hash BLOB   NOT NULL UNIQUE,
+  account    TEXT   NOT NULL REFERENCES account (id),
+  created_us BIGINT NOT NULL,
+  expires_us BIGINT NOT NULL
+);
+
+CREATE TABLE session (
+  id                 TEXT   NOT NULL PRIMARY KEY,
+  organisation       TEXT   NOT NULL REFERENCES organisation (id),
+  technician         TEXT   NOT NULL REFERENCES account (id),
+  revision           BIGINT NOT NULL,
+  sealed             BLOB   NOT NULL,   -- title, agenda, description, patient
+  created_us         BIGINT NOT NULL,
+  live_us            BIGINT,
+  ended_us           BIGINT,
+  end_reason         TEXT,
+  frozen_participant TEXT,
+  frozen_frame_us    BIGINT,
+  frozen_since_us    BIGINT
+);
+CREATE INDEX session_by_age ON session (organisation, created_us);
+
+CREATE TABLE invite (
+  id          TEXT   NOT NULL PRIMARY KEY,
+  session     TEXT   NOT NULL REFERENCES session (id),
+  secret_hash BLOB   NOT NULL UNIQUE,
+  words       TEXT   NOT NULL,
+  created_us  BIGINT NOT NULL,
+  expires_us  BIGINT NOT NULL,
+  opened_us   BIGINT,
+  redeemed_us BIGINT,
+  revoked_us  BIGINT,
+  again_us    BIGINT,
+  participant TEXT                      -- who holds it now
+);
+CREATE INDEX invite_by_session ON invite (session, created_us);
+
+CREATE TABLE participant (
+  id          TEXT   NOT NULL PRIMARY KEY,
+  session     TEXT   NOT NULL REFERENCES session (id),
+  kind        TEXT   NOT NULL,          -- technician | guest
+  account     TEXT   REFERENCES account (id),
+  invite      TEXT   REFERENCES invite (id),
+  replaces    TEXT   REFERENCES participant (id),
+  name        TEXT   NOT NULL,          -- first name of staff, empty for a guest
+  presence    TEXT   NOT NULL,
+  device      TEXT   NOT NULL,
+  public_key  BLOB,
+  arrived_us  BIGINT NOT NULL,
+  admitted_us BIGINT
+);
+CREATE INDEX participant_by_session ON participant (session, arrived_us);
+
+CREATE TABLE guest_login (
+  id          TEXT   NOT NULL PRIMARY KEY,
+  token_hash  BLOB   NOT NULL UNIQUE,
+  participant TEXT   NOT NULL REFERENCES participant (id),
+  created_us  BIGINT NOT NULL,
+  expires_us  BIGINT NOT NULL
+);
+
+CREATE TABLE consent (
+  participant    TEXT   NOT NULL REFERENCES participant (id),
+  nonce          BLOB   NOT NULL,
+  purpose        TEXT   NOT NULL,
+  decision       TEXT   NOT NULL,
+  wording_sha256 BLOB   NOT NULL,
+  language       TEXT   NOT NULL,
+  expires_us     BIGINT NOT NULL,
+  signature      BLOB   NOT NULL,
+  at_us          BIGINT NOT NULL,
+  in_force       BIGINT NOT NULL,       -- 1: the newest grant of its purpose, not withdrawn
+  PRIMARY KEY (participant, nonce)
+);
+
+CREATE TABLE note (
+  session  TEXT   NOT NULL PRIMARY KEY REFERENCES session (id),
+  revision BIGINT NOT NULL,
+  sealed   BLOB   NOT NULL,
+  at_us    BIGINT NOT NULL
+);
+
+-- The audit log. `bytes` is the canonical entry; `signature` comes a moment after the commit.
+CREATE TABLE log_entry (
+  origin    TEXT   NOT NULL,
+  sequence  BIGINT NOT NULL,
+  session   TEXT,
+  bytes     BLOB   NOT NULL,
+  signature BLOB,
+  sealed    BLOB,                       -- details and the key of their commitment
+  PRIMARY KEY (origin, sequence)
+);
+CREATE INDEX log_by_session ON log_entry (session, origin, sequence);
+CREATE INDEX log_unsigned ON log_entry (origin, sequence) WHERE signature IS NULL;
+
+CREATE TABLE log_head (
+  organisation TEXT   NOT NULL,
+  origin       TEXT   NOT NULL PRIMARY KEY,
+  opened_us    BIGINT NOT NULL,
+  head         BLOB   NOT NULL          -- size, last hash and frontier
+);
