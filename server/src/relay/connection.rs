@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use moq_net::web_transport_trait::poll;
 use moq_net::{Error as MoqError, Server, Version, server};
@@ -78,17 +79,17 @@ async fn quic(shared: &Shared, incoming: quinn::Incoming, permit: OwnedSemaphore
             return Ok(());
         };
         let remaining = deadline.saturating_duration_since(Instant::now());
-        let handshake = timeout(remaining, begin(session)).await??;
+        let handshake = timeout(remaining, begin(session.clone())).await??;
         drop(permit);
-        serve(shared, handshake, lease).await?;
+        serve(shared, handshake, lease, session).await?;
     } else {
         let session = web_transport_quinn::Session::raw(connection.clone());
-        let handshake = timeout(remaining, begin(session)).await??;
+        let handshake = timeout(remaining, begin(session.clone())).await??;
         let ticket = handshake.path().trim_start_matches('/').to_owned();
         match admit(shared, &ticket, Carrier::Quic) {
             Ok(lease) => {
                 drop(permit);
-                serve(shared, handshake, lease).await?;
+                serve(shared, handshake, lease, session).await?;
             }
             Err(code) => handshake.close(code.into()),
         }
@@ -106,8 +107,8 @@ pub(super) async fn web_socket(shared: Arc<Shared>, scope: Scope, session: qmux:
         return refuse(&mut session, CloseCode::Full).await;
     };
     let outcome = async {
-        let handshake = timeout(shared.config.limits.handshake, begin(session)).await??;
-        serve(&shared, handshake, lease).await
+        let handshake = timeout(shared.config.limits.handshake, begin(session.clone())).await??;
+        serve(&shared, handshake, lease, session).await
     };
     if let Err(error) = outcome.await {
         shared.tally.add(Counter::HandshakesFailed);
@@ -176,6 +177,7 @@ async fn serve<S: moq_net::transport::poll::Session>(
     shared: &Shared,
     handshake: server::Handshake<S>,
     lease: Guard,
+    mut transport: S,
 ) -> Result<(), Failed> {
     let scope = lease.scope();
     let room: Arc<Room> = shared.rooms.enter(scope.organisation, scope.session);
@@ -191,22 +193,25 @@ async fn serve<S: moq_net::transport::poll::Session>(
         error = &mut running => lease.ended(natural_end(&error)),
         () = lease.stopped() => {
             session.abort(lease.why().unwrap_or(EndReason::Revoked).code().into());
-            // The close is carried out by the driver. A peer that does not answer is dropped, and with it what it
-            // published.
-            let _ = timeout(FAREWELL, &mut running).await;
+            // One turn of the driver sends the close; without a driver, what was published is gone at once.
+            let _ = timeout(Duration::ZERO, &mut running).await;
         }
     }
+    drop(running);
+    drop(lease);
+    // The peer may still read why. A browser loses the code if the HTTP/3 session is dropped before that.
+    let _ = timeout(FAREWELL, poll_fn(|cx| transport.poll_closed(cx))).await;
     Ok(())
 }
 
+/// `moq-net` hands a transport's end on in words only. A peer that hung up in any manner has left; a lost one timed out.
 fn natural_end(error: &MoqError) -> EndReason {
-    if matches!(error, MoqError::Session(_) | MoqError::Closed | MoqError::Cancel) {
-        EndReason::Left
-    } else if matches!(error, MoqError::Transport(_)) {
-        EndReason::Lost
-    } else {
-        EndReason::Failed
+    if let MoqError::Transport(words) = error {
+        let silent = words.contains("timed out") || words.contains("timeout");
+        return if silent { EndReason::Lost } else { EndReason::Left };
     }
+    let polite = matches!(error, MoqError::Session(_) | MoqError::Closed | MoqError::Cancel);
+    if polite { EndReason::Left } else { EndReason::Failed }
 }
 
 fn alpn(connection: &quinn::Connection) -> Option<String> {

@@ -1,25 +1,20 @@
 //! The relay against real QUIC on loopback and real MoQ clients: who gets in, what he can do there, and how it ends.
 
-use std::sync::{Arc, Mutex};
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+mod bench;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use bench::{Bench, Pins, connect, dial, read, within, write};
 use bytes::Bytes;
 use handlens_protocol::broadcast::{self, Purpose};
 use handlens_protocol::{LoginId, OrganisationId, ParticipantId, SessionId};
-use handlens_server::clock::Clock;
-use handlens_server::relay::{
-    Carrier, CloseCode, Config, EndReason, Error, LeaseEvent, Relay, Scope, Selector, Subscribe, TICKET_PROTOCOL,
-};
-use moq_net::{Client, SessionError, Timestamp, origin, track};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use handlens_server::relay::{Carrier, CloseCode, Config, EndReason, Error, LeaseEvent, Scope, Selector, Subscribe};
+use moq_net::origin;
 use tokio::time::timeout;
 
-/// What takes longer than this does not happen.
-const PATIENCE: Duration = Duration::from_secs(5);
-const NOW_US: u64 = 1_800_000_000_000_000;
 const DAY_US: u64 = 24 * 60 * 60 * 1_000_000;
 
 const ORGANISATION: OrganisationId = OrganisationId::from_bytes([1; 16]);
@@ -27,141 +22,6 @@ const SESSION: SessionId = SessionId::from_bytes([2; 16]);
 const GUEST: ParticipantId = ParticipantId::from_bytes([3; 16]);
 const STAFF: ParticipantId = ParticipantId::from_bytes([4; 16]);
 const STRANGER: ParticipantId = ParticipantId::from_bytes([5; 16]);
-
-struct Bench {
-    relay: Relay,
-    events: mpsc::UnboundedReceiver<LeaseEvent>,
-    clock: Clock,
-}
-
-impl Bench {
-    async fn start() -> Self {
-        Self::with(Config::localhost(0)).await
-    }
-
-    async fn with(config: Config) -> Self {
-        let clock = Clock::fixed(NOW_US);
-        let (relay, events) = Relay::start(config, clock.clone()).await.unwrap();
-        Self { relay, events, clock }
-    }
-
-    fn ticket(&self, scope: Scope) -> String {
-        self.relay.issue(scope).unwrap().reveal().to_owned()
-    }
-
-    /// A QUIC connection that accepts the offered certificates and no other, as a browser does.
-    async fn dial(&self, alpn: &str) -> Result<quinn::Connection, quinn::ConnectionError> {
-        let offer = self.relay.offer().unwrap();
-        let pins = Arc::new(Pins { hashes: offer.certificate_sha256.to_vec(), seen: Mutex::default() });
-        dial(offer.port, alpn, pins).await
-    }
-
-    async fn raw(&self, ticket: &str, alpn: &str) -> Peer {
-        let connection = self.dial(alpn).await.unwrap();
-        Peer::begin(web_transport_quinn::Session::raw(connection), Some(ticket)).await
-    }
-
-    async fn web(&self, ticket: &str) -> Peer {
-        let connection = self.dial("h3").await.unwrap();
-        let url: url::Url = format!("https://localhost:{}/", self.relay.offer().unwrap().port).parse().unwrap();
-        let request = web_transport_quinn::proto::ConnectRequest::new(url)
-            .with_protocols(["moq-lite-05".to_owned(), format!("{TICKET_PROTOCOL}{ticket}")]);
-        let session = web_transport_quinn::Session::connect(connection, request).await.unwrap();
-        assert_eq!(session.response().unwrap().protocol.as_deref(), Some("moq-lite-05"));
-        Peer::begin(session, None).await
-    }
-
-    async fn join(&self, scope: Scope) -> Peer {
-        self.raw(&self.ticket(scope), "moq-lite-06").await
-    }
-
-    async fn event(&mut self) -> LeaseEvent {
-        within(self.events.recv()).await.unwrap()
-    }
-}
-
-/// A client: what it publishes, what it sees, and its connection.
-struct Peer {
-    publish: origin::Producer,
-    see: origin::Consumer,
-    session: moq_net::Session,
-    transport: web_transport_quinn::Session,
-    _subscribe: origin::Producer,
-}
-
-impl Peer {
-    async fn begin(transport: web_transport_quinn::Session, ticket: Option<&str>) -> Self {
-        let (publish, subscribe) = (open_origin(), open_origin());
-        let mut client = Client::new().with_publisher(&publish).with_subscriber(subscribe.clone());
-        if let Some(ticket) = ticket {
-            client = client.with_path(format!("/{ticket}"));
-        }
-        let now = tokio::time::Instant::now().into_std();
-        let (session, driver) = client.connect_lite(now, transport.clone()).await.unwrap();
-        tokio::spawn(moq_net::time::run(driver));
-        Self { publish, see: subscribe.consume(), session, transport, _subscribe: subscribe }
-    }
-
-    fn announce(&self, path: &str, track: &str) -> (moq_net::broadcast::Producer, track::Producer) {
-        let broadcast = self.publish.create_broadcast(path).unwrap();
-        let track = broadcast.create_track(track, None).unwrap();
-        broadcast.announce(origin::Route::default()).unwrap();
-        (broadcast, track)
-    }
-
-    async fn watch(&self, path: &str, track: &str) -> track::Subscriber {
-        let broadcast = within(self.see.routed_broadcast(path)).await.unwrap();
-        within(broadcast.track(track).unwrap().subscribe(None)).await.unwrap()
-    }
-
-    async fn close_code(&self) -> Result<u32, String> {
-        let error = within(self.session.closed()).await;
-        if let moq_net::Error::Session(SessionError::App(code)) = error {
-            return Ok(u32::from(code) + 64);
-        }
-        // Raw QUIC: `moq-net` hands the code on in words only.
-        let text = error.to_string();
-        let code = text.rsplit_once("(code ").and_then(|(_, code)| code.trim_end_matches(')').parse().ok());
-        code.ok_or(text)
-    }
-
-    /// Asks for a track by hand, as a client would that does not keep to what was announced to it.
-    async fn ask(&self, path: &str, track: &str) -> Result<Option<Bytes>, web_transport_quinn::ReadError> {
-        let mut body = Vec::new();
-        for text in [path, track] {
-            body.extend(u16::try_from(text.len() | 0x4000).unwrap().to_be_bytes()); // QUIC varint, two bytes
-            body.extend(text.as_bytes());
-        }
-        let mut message = vec![6]; // moq-lite-05: Track stream
-        message.extend(u16::try_from(body.len() | 0x4000).unwrap().to_be_bytes());
-        message.extend(body);
-        let (mut send, mut receive) = self.transport.open_bi().await.unwrap();
-        send.write_all(&message).await.unwrap();
-        let answer = within(receive.read_chunk(1024, true)).await;
-        answer.map(|chunk| chunk.map(|chunk| chunk.bytes))
-    }
-}
-
-fn open_origin() -> origin::Producer {
-    let (producer, driver) = origin::Producer::new(origin::Config::default());
-    tokio::spawn(moq_net::time::run(driver));
-    producer
-}
-
-fn write(track: &track::Producer, text: &'static str) {
-    let mut group = track.append_group().unwrap();
-    group.write_frame(Timestamp::now(), Bytes::from_static(text.as_bytes())).unwrap();
-    group.finish().unwrap();
-}
-
-async fn read(track: &mut track::Subscriber) -> Result<Option<Bytes>, moq_net::Error> {
-    let Some(mut group) = within(track.recv_group()).await? else { return Ok(None) };
-    Ok(within(group.read_frame()).await?.map(|frame| frame.payload))
-}
-
-async fn within<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.expect("it should have happened by now")
-}
 
 /// Whether `path` is announced, as of the next news about it.
 async fn next_about(announced: &mut moq_net::announce::Consumer, path: &str) -> bool {
@@ -389,8 +249,7 @@ async fn a_rotation_drops_nobody() {
     let patient = bench.join(guest(&[Purpose::Camera])).await;
     let (_broadcast, track) = patient.announce(&camera, "video");
     let before = bench.relay.offer().unwrap();
-    let pins = |hashes: &[[u8; 32]]| Arc::new(Pins { hashes: hashes.to_vec(), seen: Mutex::default() });
-    let old = pins(&before.certificate_sha256);
+    let old = Pins::new(&before.certificate_sha256);
     dial(before.port, "h3", Arc::clone(&old)).await.unwrap();
     assert_eq!(*old.seen.lock().unwrap(), Some(before.certificate_sha256[0]));
 
@@ -398,10 +257,10 @@ async fn a_rotation_drops_nobody() {
     let after = bench.relay.offer().unwrap();
     assert_eq!(after.certificate_sha256[0], before.certificate_sha256[1]);
     assert_ne!(after.certificate_sha256[1], before.certificate_sha256[1]);
-    let new = pins(&before.certificate_sha256);
+    let new = Pins::new(&before.certificate_sha256);
     dial(before.port, "h3", Arc::clone(&new)).await.unwrap();
     assert_eq!(*new.seen.lock().unwrap(), Some(after.certificate_sha256[0]));
-    assert!(dial(before.port, "h3", pins(&[before.certificate_sha256[0]])).await.is_err());
+    assert!(dial(before.port, "h3", Pins::new(&[before.certificate_sha256[0]])).await.is_err());
 
     let watcher = bench.join(staff()).await;
     let mut video = watcher.watch(&camera, "video").await;
@@ -419,7 +278,7 @@ async fn the_port_speaks_our_protocols_only() {
         assert!(bench.dial(alpn).await.is_err(), "{alpn}");
     }
     let offer = bench.relay.offer().unwrap();
-    let pins = Arc::new(Pins { hashes: offer.certificate_sha256.to_vec(), seen: Mutex::default() });
+    let pins = Pins::new(&offer.certificate_sha256);
     if std::net::UdpSocket::bind("[::1]:0").is_ok() {
         let connected = within(connect("[::]:0", &format!("[::1]:{}", offer.port), "h3", pins)).await;
         assert!(connected.is_ok());
@@ -460,76 +319,4 @@ async fn a_shutdown_tells_everybody() {
         }
     };
     within(free).await;
-}
-
-async fn dial(port: u16, alpn: &str, pins: Arc<Pins>) -> Result<quinn::Connection, quinn::ConnectionError> {
-    within(connect("127.0.0.1:0", &format!("127.0.0.1:{port}"), alpn, pins)).await
-}
-
-async fn connect(
-    from: &str,
-    to: &str,
-    alpn: &str,
-    pins: Arc<Pins>,
-) -> Result<quinn::Connection, quinn::ConnectionError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(pins)
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
-    let endpoint = quinn::Endpoint::client(from.parse().unwrap()).unwrap();
-    let config = quinn::ClientConfig::new(Arc::new(crypto));
-    endpoint.connect_with(config, to.parse().unwrap(), "localhost").unwrap().await
-}
-
-/// Accepts a certificate by its hash, and remembers which it was.
-#[derive(Debug)]
-struct Pins {
-    hashes: Vec<[u8; 32]>,
-    seen: Mutex<Option<[u8; 32]>>,
-}
-
-impl ServerCertVerifier for Pins {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let hash = Sha256::digest(certificate).into();
-        *self.seen.lock().unwrap() = Some(hash);
-        if self.hashes.contains(&hash) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(rustls::Error::General("not one of the offered certificates".to_owned()))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.3 only".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        vec![rustls::SignatureScheme::ECDSA_NISTP256_SHA256]
-    }
 }
