@@ -38,7 +38,7 @@ export class Visit {
   private goingLive = false;
   private patience: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
-  private hurried: () => void = () => undefined;
+  private readonly pauses = new Set<() => void>();
   private decision: Decision | undefined;
   private deciding = false;
 
@@ -147,7 +147,7 @@ export class Visit {
         location.reload();
         break;
       case 'hurry':
-        this.hurried();
+        for (const end of this.pauses) end();
         this.live?.hurry();
         break;
       case 'forgetSecret':
@@ -176,11 +176,13 @@ export class Visit {
 
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.hurried = () => {
+      const end = () => {
         clearTimeout(timer);
+        this.pauses.delete(end);
         resolve();
       };
+      const timer = setTimeout(end, ms);
+      this.pauses.add(end);
     });
   }
 

@@ -168,7 +168,6 @@ class Lines {
   private readonly video: Track.Producer | undefined;
   private readonly presence: Track.Producer | undefined;
   private group: Group.Producer | undefined;
-  private rendition = '';
   private wasWatched = false;
 
   constructor(connection: Connection, ticket: Ticket) {
@@ -237,11 +236,11 @@ class Lines {
     for (const broadcast of this.broadcasts) broadcast.close();
   }
 
-  /** A new catalog when the picture changed, before the first frame that needs it. */
+  /**
+   * The catalog before the first frame that needs it, and again with each group: it is small, and whoever comes late has it
+   * soon, whatever a cache on the way forgot.
+   */
   private describe(rendition: Rendition): void {
-    const said = JSON.stringify(rendition);
-    if (said === this.rendition) return;
-    this.rendition = said;
     const timestamp = Time.Timestamp.fromMicros(captureNow());
     this.catalog?.writeFrame({ payload: encodeCatalog(rendition), timestamp });
   }
