@@ -66,6 +66,7 @@ const actions: Record<string, (who: string) => string> = {
   'log.export': (who) => `${who} exported the log.`,
   'invite.create': (who) => `${who} made a link.`,
   'invite.revoke': (who) => `${who} turned a link off.`,
+  'invite.open': (who) => `${who} opened the link.`,
   'invite.redeem': (who) => `${who} used the link and allowed the camera.`,
   'invite.redeem_refused': (who) => `${who} tried a link that could not be used.`,
   'invite.refuse': (who) => `${who} said "Not me" and the link was turned off.`,
