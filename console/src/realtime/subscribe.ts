@@ -61,21 +61,35 @@ export async function readGroups(
   { onGroup }: GroupEvents = {},
 ): Promise<void> {
   while (!signal.aborted) {
-    const broadcast = connection.consume(Path.from(path));
-    const subscriber = broadcast.subscribe(track, { latencyMax: MAX_AGE_MS, ...options });
-    const stop = () => {
-      subscriber.close();
-      broadcast.close();
-    };
-    const release = onAbort(signal, stop);
     try {
-      await readAll(subscriber, signal, onFrame, onGroup);
+      await readOnce(connection, path, track, options, signal, onFrame, onGroup);
     } catch {
       // Refused or torn: it may be back in a moment.
     }
-    release();
-    stop();
     await sleep(AGAIN_MS, signal);
+  }
+}
+
+async function readOnce(
+  connection: Connection,
+  path: string,
+  track: string,
+  options: Track.Subscription,
+  signal: AbortSignal,
+  onFrame: (bytes: Uint8Array) => void,
+  onGroup?: () => void,
+): Promise<void> {
+  const broadcast = connection.consume(Path.from(path));
+  const subscriber = broadcast.subscribe(track, { latencyMax: MAX_AGE_MS, ...options });
+  const release = onAbort(signal, () => {
+    subscriber.close();
+  });
+  try {
+    await readAll(subscriber, signal, onFrame, onGroup);
+  } finally {
+    release();
+    subscriber.close();
+    broadcast.close();
   }
 }
 
