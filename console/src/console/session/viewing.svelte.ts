@@ -20,6 +20,8 @@ export class Viewing {
   still = $state.raw<{ participant: ParticipantId; frame_us: number }>();
 
   readonly #viewer: Viewer;
+  /** Everybody whose camera was ever there: a last picture that stays on the stage must show its age. */
+  readonly #seen = new Set<ParticipantId>();
   readonly #look: ReturnType<typeof setInterval>;
 
   constructor(session: SessionId) {
@@ -30,7 +32,7 @@ export class Viewing {
       },
     });
     this.#look = setInterval(() => {
-      const entries = this.cameras.flatMap((one) => {
+      const entries = [...this.#seen].flatMap((one) => {
         const stats = this.#viewer.stats(one);
         return stats ? [[one, stats] as const] : [];
       });
@@ -81,6 +83,7 @@ export class Viewing {
         break;
       case 'cameras':
         this.cameras = event.participants;
+        for (const one of event.participants) this.#seen.add(one);
         break;
       case 'presence':
         if (event.presence) this.presences[event.participant] = event.presence.camera;
