@@ -4,7 +4,7 @@ import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** Where `handlens serve` listens while the pages are developed. */
-const server = process.env['HANDLENS_DEV_SERVER'] ?? 'http://localhost:8080';
+const server = process.env['HANDLENS_DEV_SERVER'] ?? 'http://localhost:8470';
 
 /** The server gives the patient's page at `/j`; the development server does the same. */
 const patientPage: Plugin = {
