@@ -47,8 +47,8 @@ export class OpenSession {
     now_us: this.now_us,
   });
 
-  readonly #stream: Stream;
-  readonly #clock: ReturnType<typeof setInterval>;
+  #stream: Stream | undefined;
+  #clock: ReturnType<typeof setInterval> | undefined;
   #closed = false;
 
   constructor(view: SessionView) {
@@ -57,6 +57,9 @@ export class OpenSession {
     this.invites = view.invites;
     this.note = new NoteEditor(view.id);
     this.#take(view.state, view.invites);
+    void this.note.load();
+    // What is over does not change any more.
+    if (this.ended) return;
     this.#clock = setInterval(() => (this.now_us = Date.now() * 1000), 500);
     this.#stream = openStream<StaffEvent>(staff.eventsPath(view.id), 'state', {
       onMessage: ({ state, invites }) => {
@@ -70,7 +73,6 @@ export class OpenSession {
         this.#fail(refusal);
       },
     });
-    void this.note.load();
   }
 
   pictureOf(participant: ParticipantId): Picture {
@@ -102,11 +104,7 @@ export class OpenSession {
       await staff.end(this.id);
     });
 
-  admit = (guest: ParticipantId) =>
-    this.#try(async () => {
-      await staff.admit(this.id, guest);
-      if (!this.state.frozen) this.wanted = guest;
-    });
+  admit = (guest: ParticipantId) => this.#try(() => staff.admit(this.id, guest));
 
   /** Admits who came first, if anybody waits. */
   admitFirst = async (): Promise<void> => {
@@ -138,9 +136,7 @@ export class OpenSession {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#clock);
-    this.#stream.close();
-    this.viewing?.close();
+    this.#stop();
     this.note.close();
   }
 
@@ -154,12 +150,18 @@ export class OpenSession {
     this.invites = invites;
     this.now_us = Date.now() * 1000;
     if (state.phase === 'ended') {
-      this.viewing?.close();
-      this.viewing = undefined;
+      this.#stop();
       this.note.finish();
     } else if (admitted(state).length > 0 && !this.viewing && !this.#closed) {
       this.viewing = new Viewing(this.id);
     }
+  }
+
+  #stop(): void {
+    clearInterval(this.#clock);
+    this.#stream?.close();
+    this.viewing?.close();
+    this.viewing = undefined;
   }
 
   async #try(act: () => Promise<unknown>): Promise<void> {
