@@ -37,6 +37,17 @@ pub(crate) enum Command {
     /// Check an exported audit log, without a server.
     #[command(after_help = EXAMPLES)]
     Verify(Verify),
+    /// Write the whole log of this installation to a file, also while the server runs.
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Example:\n  handlens audit export --data /var/lib/handlens --out clinic.ndjson")]
+    Export {
+        /// Where the data is.
+        #[command(flatten)]
+        settings: Box<crate::serve::Settings>,
+        /// The file; `-` is standard output.
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+    },
 }
 
 /// The arguments of `audit verify`.
@@ -60,8 +71,15 @@ pub(crate) struct Verify {
 struct Unreadable(String);
 
 /// Runs the command. The exit code is the answer; what is printed explains it.
-pub(crate) fn run(command: &Command) -> ExitCode {
-    let Command::Verify(arguments) = command;
+pub(crate) fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Verify(arguments) => run_verify(&arguments),
+        #[cfg(feature = "serve")]
+        Command::Export { settings, out } => crate::serve::export_log(*settings, &out),
+    }
+}
+
+fn run_verify(arguments: &Verify) -> ExitCode {
     let answer = verify(arguments);
     let verdict = answer.as_ref().map_or(Verdict::Unreadable, |report| report.verdict);
     let text = match &answer {

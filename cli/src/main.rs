@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod audit;
+#[cfg(feature = "serve")]
+mod serve;
 
 /// AR remote assistance that you host yourself.
 #[derive(Debug, Parser)]
@@ -16,13 +18,29 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the server.
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
+    /// For whoever holds the machine.
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Admin(serve::Admin),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Prints the description of the HTTPS API (OpenAPI, JSON).
+    #[cfg(feature = "serve")]
+    Openapi,
 }
 
 fn main() -> ExitCode {
     match Program::parse().command {
-        Command::Audit(command) => audit::run(&command),
+        #[cfg(feature = "serve")]
+        Command::Serve(command) => serve::run(command),
+        #[cfg(feature = "serve")]
+        Command::Admin(command) => serve::admin(command),
+        Command::Audit(command) => audit::run(command),
+        #[cfg(feature = "serve")]
+        Command::Openapi => serve::openapi(),
     }
 }

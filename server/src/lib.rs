@@ -123,7 +123,7 @@ impl Server {
         let tls = config.tls.clone().map(tls::Certificates::load).transpose()?;
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        let (app, setup) = open(&config, clock, address).await?;
+        let (app, setup) = online(&config, clock, address).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         if let Some(tls) = &tls {
             tasks.spawn(tls::reload(tls.clone(), stop.clone()));
@@ -161,7 +161,9 @@ impl Server {
     /// Ends connections and leases, finishes the log's signatures, closes the database. Takes a few seconds at most.
     pub async fn shutdown(self) {
         self.stop.cancel();
-        self.app.live.relay().clone().shutdown().await;
+        if let Some(relay) = self.app.live.relay() {
+            relay.clone().shutdown().await;
+        }
         self.tasks.close();
         if tokio::time::timeout(std::time::Duration::from_secs(3), self.tasks.wait()).await.is_err() {
             tracing::warn!("some connections did not end in three seconds");
@@ -173,19 +175,47 @@ impl Server {
     }
 }
 
-async fn open(config: &Config, clock: Clock, address: SocketAddr) -> Result<(App, Option<Zeroizing<String>>), Error> {
+/// What a command beside a server works with: the folders without the ports. Safe while the server runs.
+///
+/// # Errors
+/// When a folder, a key or the database cannot be used.
+pub async fn offline(config: Config, clock: Clock) -> Result<App, Error> {
+    let (store, root, _) = open(&config).await?;
+    let udp_port = config.udp_announce.unwrap_or(config.udp_listen.port());
+    parts(&config, clock, config.listen, udp_port, store, root, Live::offline()).await
+}
+
+async fn online(config: &Config, clock: Clock, address: SocketAddr) -> Result<(App, Option<Zeroizing<String>>), Error> {
+    let (store, root, populated) = open(config).await?;
+    let udp = SocketAddr::new(config.udp_listen.ip(), udp_port(config, address));
+    let (relay, leases) = Relay::start(relay_config(config, udp), clock.clone()).await?;
+    let udp_port = relay.offer()?.port;
+    let app = parts(config, clock, address, udp_port, store, root, Live::new(relay)).await?;
+    tokio::spawn(realtime::record_leases(app.clone(), leases));
+    let setup = if populated { None } else { Some(app.setup.open()?) };
+    Ok((app, setup))
+}
+
+async fn open(config: &Config) -> Result<(Store, keys::Root, bool), Error> {
     let unusable = |source| Error::Folder { path: config.keys.display().to_string(), source };
     store::make_private(&config.keys).map_err(unusable)?;
     let store = Store::open(&config.data).await?;
     let populated = store::account::any_organisation(&mut *store.reader().await?).await?;
-    let root = open_root(&config.keys, populated)?;
-    let udp = SocketAddr::new(config.udp_listen.ip(), udp_port(config, address));
-    let (relay, leases) = Relay::start(relay_config(config, udp), clock.clone()).await?;
-    let udp_port = relay.offer()?.port;
-    let live = Live::new(relay);
+    Ok((store, open_root(&config.keys, populated)?, populated))
+}
+
+async fn parts(
+    config: &Config,
+    clock: Clock,
+    listen: SocketAddr,
+    udp_port: u16,
+    store: Store,
+    root: keys::Root,
+    live: Live,
+) -> Result<App, Error> {
     let log = audit::Log::open(store.clone(), clock.clone(), &config.keys).await?;
-    let app = App::new(Parts {
-        address: Address::new(config.public_url.clone(), address, udp_port, config.trusted_proxies.clone())?,
+    Ok(App::new(Parts {
+        address: Address::new(config.public_url.clone(), listen, udp_port, config.trusted_proxies.clone())?,
         clock,
         store,
         log,
@@ -195,10 +225,7 @@ async fn open(config: &Config, clock: Clock, address: SocketAddr) -> Result<(App
         setup: identity::Setup::default(),
         attempts: attempts::Attempts::default(),
         counters: app::Counters::default(),
-    });
-    tokio::spawn(realtime::record_leases(app.clone(), leases));
-    let setup = if populated { None } else { Some(app.setup.open()?) };
-    Ok((app, setup))
+    }))
 }
 
 /// A missing root key is made once, before anything was sealed under it, and never replaced silently.

@@ -40,18 +40,27 @@ pub struct Live(Arc<Inner>);
 struct Inner {
     rooms: Mutex<HashMap<SessionId, watch::Sender<Arc<Snapshot>>>>,
     ended: broadcast::Sender<LoginId>,
-    relay: Relay,
+    relay: Option<Relay>,
 }
 
 impl Live {
     /// Over a running relay.
     pub fn new(relay: Relay) -> Self {
+        Self::with(Some(relay))
+    }
+
+    /// Without a realtime plane: for commands beside a server.
+    pub fn offline() -> Self {
+        Self::with(None)
+    }
+
+    fn with(relay: Option<Relay>) -> Self {
         Self(Arc::new(Inner { rooms: Mutex::default(), ended: broadcast::channel(256).0, relay }))
     }
 
-    /// The realtime plane.
-    pub fn relay(&self) -> &Relay {
-        &self.0.relay
+    /// The realtime plane, where there is one.
+    pub fn relay(&self) -> Option<&Relay> {
+        self.0.relay.as_ref()
     }
 
     /// Watches a session, beginning with `now` unless something newer is known.
@@ -70,16 +79,24 @@ impl Live {
 
     /// Puts the state on the realtime plane, for who is about to connect.
     pub fn publish(&self, state: &SessionState) {
+        let Some(relay) = self.relay() else { return };
         if state.phase == Phase::Ended {
             return;
         }
         match serde_json::to_vec(state) {
             Ok(json) => {
-                if let Err(error) = self.0.relay.publish_state(state.organisation, state.session, json.into()) {
+                if let Err(error) = relay.publish_state(state.organisation, state.session, json.into()) {
                     tracing::warn!(session = %state.session, %error, "the state track did not take a state");
                 }
             }
             Err(error) => tracing::error!(%error, "a session's state did not serialise"),
+        }
+    }
+
+    /// Ends leases and forgets tickets at once.
+    pub fn end_leases(&self, which: Selector) {
+        if let Some(relay) = self.relay() {
+            relay.end_leases(which);
         }
     }
 
@@ -93,15 +110,14 @@ impl Live {
                         replace_if_newer(room, *snapshot);
                     }
                 }
-                Effect::EndLeases(selector) => {
-                    self.0.relay.end_leases(selector);
-                }
+                Effect::EndLeases(selector) => self.end_leases(selector),
                 Effect::Close(organisation, session) => {
-                    self.0.relay.end_leases(Selector::Session(session));
-                    self.0.relay.close_session(organisation, session);
+                    if let Some(relay) = self.relay() {
+                        relay.close_session(organisation, session);
+                    }
                 }
                 Effect::LoginEnded(login) => {
-                    self.0.relay.end_leases(Selector::Login(login));
+                    self.end_leases(Selector::Login(login));
                     // No receiver is no fault: nobody watches with this login.
                     let _ = self.0.ended.send(login);
                 }

@@ -75,7 +75,7 @@ async fn record(app: &App, lease: &LeaseInfo, action: Action) -> Result<(), Prob
     let scope = &lease.scope;
     let mut change = app.log.change(&app.live, scope.organisation, None).await?;
     if action == Action::RealtimeLease && !still_allowed(&mut change, scope).await? {
-        app.live.relay().end_leases(Selector::Participant(scope.session, scope.participant));
+        app.live.end_leases(Selector::Participant(scope.session, scope.participant));
     }
     let actor = match scope.user {
         Some(user) => Actor::User(principal(user, Role::Technician, "ticket")?),
@@ -157,8 +157,12 @@ async fn guest_scope(app: &App, tx: &mut Transaction, permit: &GuestPermit) -> R
     })
 }
 
+fn relay_of(app: &App) -> Result<&relay::Relay, Problem> {
+    app.live.relay().ok_or_else(|| fault("there is no realtime plane beside a server"))
+}
+
 fn issue(app: &App, scope: Scope, websocket: &str) -> Result<Ticket, Problem> {
-    let relay = app.live.relay();
+    let relay = relay_of(app)?;
     let offer = relay.offer().map_err(fault)?;
     let path = |purpose: &Purpose| broadcast::path(scope.organisation, scope.session, scope.participant, *purpose);
     let publish = scope.publish.iter().map(path).collect();
@@ -172,9 +176,11 @@ fn issue(app: &App, scope: Scope, websocket: &str) -> Result<Ticket, Problem> {
             std::iter::once(state).chain(named).collect()
         }
     };
-    let ticket = relay.issue(scope).map_err(|error| match error {
-        relay::Error::TooManyTickets => Problem::new(Kind::TooMany, "Too many connections at once. Wait ten seconds."),
-        other => fault(other),
+    let ticket = relay.issue(scope).map_err(|error| {
+        if matches!(error, relay::Error::TooManyTickets) {
+            return Problem::new(Kind::TooMany, "Too many connections at once. Wait ten seconds.");
+        }
+        fault(error)
     })?;
     Ok(Ticket {
         ticket: ticket.reveal().to_owned(),
@@ -192,5 +198,5 @@ fn issue(app: &App, scope: Scope, websocket: &str) -> Result<Ticket, Problem> {
 /// # Errors
 /// `invalid` when the client speaks none of our sub-protocols.
 pub fn upgrade(app: &App, scope: Scope, upgrade: WebSocketUpgrade) -> Result<Response, Problem> {
-    app.live.relay().websocket(scope, upgrade).map_err(|error| Problem::new(Kind::Invalid, error.to_string()))
+    relay_of(app)?.websocket(scope, upgrade).map_err(|error| Problem::new(Kind::Invalid, error.to_string()))
 }

@@ -117,7 +117,7 @@ pub async fn create(app: &App, staff: &Staff, new: NewSession) -> Result<Session
         .await?;
     let shown = snapshot::take(change.db(), &row).await?;
     change.commit().await?;
-    Ok(view(fields, row, shown, place))
+    Ok(view(fields, &row, shown, place))
 }
 
 /// The sessions of this person, newest first. Titles and names are ePHI, so the reading is an entry.
@@ -157,7 +157,7 @@ pub async fn read(app: &App, permit: &SessionPermit) -> Result<SessionView, Prob
     note(&mut change, permit, Action::SessionRead, ("session", row.id.to_string())).await?;
     let shown = snapshot::take(change.db(), &row).await?;
     change.commit().await?;
-    Ok(view(Sealed::open(&keys, row.id, &row.sealed)?, row, shown, place))
+    Ok(view(Sealed::open(&keys, row.id, &row.sealed)?, &row, shown, place))
 }
 
 /// The session as everybody sees it, for event streams: no ePHI, no entry.
@@ -363,7 +363,7 @@ fn note_item(id: &str) -> Item<'_> {
     Item { purpose: Purpose::Notes, object: id, session: Some(id) }
 }
 
-fn view(fields: Sealed, row: session::Session, shown: Snapshot, me: ParticipantId) -> SessionView {
+fn view(fields: Sealed, row: &session::Session, shown: Snapshot, me: ParticipantId) -> SessionView {
     SessionView {
         id: row.id,
         title: fields.title,

@@ -139,9 +139,10 @@ impl Change {
         }
         let Self { tx, log, live, effects, .. } = self;
         let done = tokio::spawn(async move {
-            tx.commit().await?;
-            log.0.wake.notify_one();
+            let turn = tx.commit().await?;
             live.apply(effects);
+            drop(turn);
+            log.0.wake.notify_one();
             Ok::<_, Error>(())
         });
         done.await.map_err(|_| Error::Stopping)?

@@ -26,7 +26,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             Refusal(Problem::new(kind, detail))
         };
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json")) {
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        if kind != Some("application/json") {
             return Err(refuse(Kind::Malformed, "The body must be application/json.".to_owned()));
         }
         let bytes = Bytes::from_request(request, app).await.map_err(|rejection| {

@@ -11,7 +11,6 @@ use handlens_protocol::api::{
 };
 use handlens_protocol::{InviteId, Kind, ParticipantId, Problem, SessionId};
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::events::{self, Stream};
 use super::{Body, Refusal};
@@ -20,7 +19,7 @@ use crate::app::App;
 use crate::{guest, invite, realtime, session};
 
 /// Which page of the list.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// Sessions opened before this moment, µs; `next` of the page before.
@@ -30,7 +29,7 @@ pub(super) struct Page {
 }
 
 /// This person's sessions, newest first.
-#[utoipa::path(get, path = "/api/sessions", params(Page),
+#[utoipa::path(get, path = "/api/sessions", params(("before" = Option<u64>, Query), ("limit" = Option<u32>, Query)),
     responses((status = 200, body = SessionList), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(app): State<App>,

@@ -25,7 +25,7 @@ impl Token {
 
     /// As it stands in the database.
     pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(&*self.0).into()
+        Sha256::digest(*self.0).into()
     }
 }
 

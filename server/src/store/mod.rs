@@ -49,8 +49,11 @@ pub struct Store {
 /// A transaction that holds the writer's turn. Dropped, it is rolled back.
 pub struct Transaction {
     inner: sqlx::Transaction<'static, Any>,
-    _turn: OwnedMutexGuard<()>,
+    turn: OwnedMutexGuard<()>,
 }
+
+/// The writer's turn after a commit.
+pub(crate) struct Turn(#[allow(dead_code, reason = "held, not read")] OwnedMutexGuard<()>);
 
 impl Store {
     /// Opens `handlens.db` in `folder`, making both where they are missing.
@@ -95,7 +98,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Transaction, Error> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let inner = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Transaction { inner, _turn: turn })
+        Ok(Transaction { inner, turn })
     }
 
     /// For reading outside a transaction.
@@ -118,9 +121,11 @@ impl Transaction {
         &mut self.inner
     }
 
-    /// Makes it last. Called by [`crate::audit`] alone.
-    pub(crate) async fn commit(self) -> Result<(), Error> {
-        Ok(self.inner.commit().await?)
+    /// Makes it last. The turn is given back by dropping what this returns, so that what follows from one commit is seen
+    /// before what follows from the next. Called by [`crate::audit`] alone.
+    pub(crate) async fn commit(self) -> Result<Turn, Error> {
+        self.inner.commit().await?;
+        Ok(Turn(self.turn))
     }
 }
 

@@ -1,0 +1,81 @@
+//! What identifies a patient is nowhere in the clear: not in the database, not beside it, not in the log, not in an export.
+
+use std::path::Path;
+
+use handlens_protocol::consent::{Decision, Purpose};
+use handlens_tests::House;
+use serde_json::json;
+
+const SECRETS: [&str; 7] = [
+    "Adalind Quickthorn",
+    "+15558675309",
+    "adalind@quickthorn.example",
+    "Postoperative sternum check",
+    "Look at the dressing first",
+    "Allergic to marzipan",
+    "Redness of two centimetres",
+];
+
+/// Title, name, phone, e-mail, agenda, description and note are found in no file of the server and in no export.
+#[tokio::test]
+async fn the_folder_holds_no_patient_in_the_clear() {
+    let (house, sam) = House::new().await;
+    let new = json!({
+        "title": SECRETS[3], "agenda": SECRETS[4], "description": SECRETS[5],
+        "patient_name": SECRETS[0], "patient_phone": SECRETS[1], "patient_email": SECRETS[2],
+    });
+    let session = sam.post("/api/sessions", new).await.ok().body["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/sessions/{session}");
+    sam.put(&format!("{path}/note"), json!({"text": SECRETS[6], "revision": 0})).await.ok();
+    let patient = house.guest(&sam, &session).await;
+    patient.decide(&house, Purpose::Camera, Decision::Grant).await.ok();
+    // It is there, for whom it is meant.
+    let view = sam.get(&path).await.ok().body;
+    assert_eq!((view["patient_name"].as_str(), view["agenda"].as_str()), (Some(SECRETS[0]), Some(SECRETS[4])));
+    assert!(!sam.get(&format!("{path}/log")).await.ok().body.to_string().contains("Quickthorn"));
+
+    let export = house.folder.path().join("export.ndjson");
+    handlens_server::export::export(house.server.app(), &mut std::fs::File::create(export).unwrap()).await.unwrap();
+    // Before and after the write-ahead log is folded in.
+    assert_eq!(found(house.folder.path(), &SECRETS), Vec::<String>::new());
+    house.server.shutdown().await;
+    assert_eq!(found(house.folder.path(), &SECRETS), Vec::<String>::new());
+
+    // The control: the search finds a planted word, and what is stored in the clear on purpose.
+    std::fs::write(house.folder.path().join("data/planted"), format!("…{}…", SECRETS[0])).unwrap();
+    assert_eq!(found(house.folder.path(), &SECRETS).len(), 1);
+    assert!(!found(house.folder.path(), &["City Clinic"]).is_empty());
+}
+
+/// Files below `folder` that hold one of `words` as UTF-8, UTF-16, base64 or hexadecimal.
+fn found(folder: &Path, words: &[&str]) -> Vec<String> {
+    let mut needles: Vec<(String, Vec<u8>)> = Vec::new();
+    for word in words {
+        needles.push(((*word).to_owned(), word.as_bytes().to_vec()));
+        needles.push((format!("{word} in UTF-16"), word.encode_utf16().flat_map(u16::to_le_bytes).collect()));
+        needles.push((format!("{word} in hexadecimal"), data_encoding::HEXLOWER.encode(word.as_bytes()).into_bytes()));
+        for shift in 0..3 {
+            // Base64 of the word at each of the three alignments, without the ends that depend on its neighbours.
+            let text = data_encoding::BASE64_NOPAD.encode(&[&[0; 2][..shift], word.as_bytes()].concat());
+            needles.push((format!("{word} in base64"), text.as_bytes()[4..text.len() - 4].to_vec()));
+        }
+    }
+    let mut hits = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            for (name, needle) in &needles {
+                if bytes.windows(needle.len()).any(|window| window == needle) {
+                    hits.push(format!("{name} in {}", path.display()));
+                }
+            }
+        }
+    }
+    hits
+}

@@ -1,0 +1,203 @@
+//! The unbroken line without a picture: invite, join, admit, allow, withdraw, freeze, note, end, and the log that proves it.
+
+use handlens_protocol::consent::{Decision, Purpose};
+use handlens_tests::{Device, House, NOON_US, redeem};
+use serde_json::json;
+
+/// From the invite to the end, as each side sees it, and the log names every step once, in order.
+#[tokio::test]
+async fn a_session_from_invite_to_proof() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let path = format!("/api/sessions/{session}");
+    let mut console = sam.events(&format!("{path}/events")).await;
+    assert_eq!(console.next().await.unwrap()["state"]["phase"], "waiting");
+
+    let secret = house.invite(&sam, &session).await;
+    let peek = house.stranger().post("/api/invites/peek", json!({"secret": secret})).await.ok().body;
+    assert_eq!((peek["organisation"].as_str(), peek["technician"].as_str()), (Some("City Clinic"), Some("Sam")));
+    console.until(|event| event["invites"][0]["opened_us"].is_number()).await;
+
+    let patient = Device::join(&house, &secret).await;
+    let guest = patient.participant();
+    let mut waiting = patient.person.events("/api/guest/events").await;
+    assert_eq!(waiting.next().await.unwrap()["presence"], "waiting");
+    patient.decide(&house, Purpose::Camera, Decision::Grant).await.ok();
+    patient.person.post("/api/guest/tickets", json!({})).await.refused("not-admitted");
+
+    let seen = console.until(|event| event["state"]["participants"][1]["grants"] == json!(["camera"])).await;
+    assert_eq!(seen["state"]["participants"][1]["id"], guest);
+    sam.post(&format!("{path}/participants/{guest}/admit"), json!({})).await.ok();
+    waiting.until(|event| event["presence"] == "admitted").await;
+
+    let ticket = patient.person.post("/api/guest/tickets", json!({})).await.ok().body;
+    let data = ticket["publish"][0].as_str().unwrap();
+    assert!(data.ends_with(&format!("{session}/{guest}/data")), "{data}");
+    assert_eq!(ticket["purposes"], json!(["data", "camera"]));
+    patient.decide(&house, Purpose::Camera, Decision::Revoke).await.ok();
+    let ticket = patient.person.post("/api/guest/tickets", json!({})).await.ok().body;
+    assert_eq!(ticket["purposes"], json!(["data"]));
+
+    sam.post(&format!("{path}/freeze"), json!({"participant": guest, "frame_us": 77})).await.ok();
+    waiting.until(|event| event["frozen"]["frame_us"] == 77).await;
+    sam.post(&format!("{path}/unfreeze"), json!({})).await.ok();
+    assert_eq!(sam.put(&format!("{path}/note"), json!({"text": "Healing well.", "revision": 0})).await.ok().body["revision"], 1);
+    sam.put(&format!("{path}/note"), json!({"text": "Lost update", "revision": 0})).await.refused("conflict");
+    assert_eq!(sam.get(&format!("{path}/note")).await.ok().body["text"], "Healing well.");
+
+    sam.post(&format!("{path}/end"), json!({})).await.ok();
+    waiting.until(|event| event["phase"] == "ended").await;
+    assert!(waiting.next().await.is_none(), "the stream of an ended session ends");
+    patient.person.post("/api/guest/tickets", json!({})).await.refused("session-ended");
+
+    let log = sam.get(&format!("{path}/log")).await.ok().body;
+    let actions: Vec<&str> = log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(
+        actions,
+        [
+            "session.create", "invite.create", "invite.open", "participant.arrive", "invite.redeem", "consent.grant",
+            "participant.admit", "consent.revoke", "session.freeze", "session.unfreeze", "session.note", "session.read",
+            "session.end", "log.read",
+        ]
+    );
+    house.server.shutdown().await;
+}
+
+/// The export of all that verifies offline with the installation's key, entry by entry, also after a restart.
+#[tokio::test]
+async fn the_log_of_a_session_verifies_offline() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let patient = house.guest(&sam, &session).await;
+    patient.decide(&house, Purpose::Camera, Decision::Grant).await.ok();
+    let house = house.restart().await;
+    let sam = house.log_in().await;
+    sam.post(&format!("/api/sessions/{session}/end"), json!({})).await.ok();
+
+    let mut export = Vec::new();
+    let entries = handlens_server::export::export(house.server.app(), &mut export).await.unwrap();
+    let key = handlens_audit::Key::parse(&house.server.app().log.vkey()).unwrap();
+    let verdict = |bytes: &[u8]| {
+        let mut verifier = handlens_audit::Verifier::new(vec![key.clone()], None);
+        verifier.push(bytes);
+        verifier.finish().verdict.exit_code()
+    };
+    assert!(entries >= 9, "{entries}");
+    assert_eq!(verdict(&export), 0);
+    // The control: one letter of one entry.
+    let at = export.windows(12).position(|word| word == b"consent.gran").unwrap();
+    export[at + 13] ^= 1;
+    assert_ne!(verdict(&export), 0);
+    house.server.shutdown().await;
+}
+
+/// The month turns: the old log is closed, the new one begins with its root, and both verify in one export.
+#[tokio::test]
+async fn a_new_month_continues_the_old_log() {
+    let (house, sam) = House::new().await;
+    sam.open_session().await;
+    house.clock.advance_us(10 * 24 * 3600 * 1_000_000);
+    let sam = house.log_in().await;
+    sam.open_session().await;
+    let mut export = Vec::new();
+    handlens_server::export::export(house.server.app(), &mut export).await.unwrap();
+    let text = String::from_utf8(export.clone()).unwrap();
+    assert!(text.contains("/2026-11\"") && text.contains("/2026-12\"") && text.contains("\"origin.close\""));
+    let key = handlens_audit::Key::parse(&house.server.app().log.vkey()).unwrap();
+    let mut verifier = handlens_audit::Verifier::new(vec![key], None);
+    verifier.push(&export);
+    assert_eq!(verifier.finish().verdict.exit_code(), 0);
+    house.server.shutdown().await;
+}
+
+/// A lost answer must not lock a patient out: the same key gets in again, as the same person. Another key does not, and
+/// may only ask to take the place over, which the technician decides; then the old key is dead.
+#[tokio::test]
+async fn a_link_is_bound_to_one_device() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let secret = house.invite(&sam, &session).await;
+    let first = Device::join(&house, &secret).await;
+    let again = house.stranger().post("/api/invites/redeem", redeem(&secret, &first.key, NOON_US, false)).await.ok();
+    assert_eq!(again.body["participant"], first.participant());
+
+    let other = handlens_seal::signature::SigningKey::random().unwrap();
+    house.stranger().post("/api/invites/redeem", redeem(&secret, &other, NOON_US, false)).await.refused("invite-used");
+    let asks = house.stranger().post("/api/invites/redeem", redeem(&secret, &other, NOON_US, true)).await.ok().body;
+    let newcomer = asks["participant"].as_str().unwrap();
+    assert_ne!(newcomer, first.participant());
+    first.person.get("/api/guest").await.ok();
+
+    sam.post(&format!("/api/sessions/{session}/participants/{newcomer}/admit"), json!({})).await.ok();
+    first.person.get("/api/guest").await.refused("not-logged-in");
+    house.stranger().post("/api/invites/redeem", redeem(&secret, &first.key, NOON_US, false)).await.refused("invite-used");
+    house.stranger().post("/api/invites/redeem", redeem(&secret, &other, NOON_US, false)).await.ok();
+    house.server.shutdown().await;
+}
+
+/// A second tap on the link, on another device, in the same millisecond: one of them wins, the other is told why.
+#[tokio::test]
+async fn a_link_is_spent_once() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let secret = house.invite(&sam, &session).await;
+    let tries = (0..8).map(|_| {
+        let key = handlens_seal::signature::SigningKey::random().unwrap();
+        let (person, body) = (house.stranger(), redeem(&secret, &key, NOON_US, false));
+        tokio::spawn(async move { person.post("/api/invites/redeem", body).await })
+    });
+    let mut won = 0;
+    for answer in futures::future::join_all(tries).await {
+        let answer = answer.unwrap();
+        if answer.status.is_success() {
+            won += 1;
+        } else {
+            answer.refused("invite-used");
+        }
+    }
+    assert_eq!(won, 1);
+    house.server.shutdown().await;
+}
+
+/// The first start happens once: with its secret alone, and never again, also after a restart.
+#[tokio::test]
+async fn the_first_start_happens_once() {
+    let house = House::empty().await;
+    let link = house.server.setup_link().unwrap();
+    let secret = link.split_once('#').unwrap().1.to_owned();
+    house.stranger().post("/api/setup", handlens_tests::sam("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).await.refused("wrong-credentials");
+    house.stranger().post("/api/setup", handlens_tests::sam(&secret)).await.ok();
+    house.stranger().post("/api/setup", handlens_tests::sam(&secret)).await.refused("setup-closed");
+    let house = house.restart().await;
+    assert!(house.server.setup_link().is_none());
+    house.stranger().post("/api/setup", handlens_tests::sam(&secret)).await.refused("setup-closed");
+    assert_eq!(house.stranger().get("/api/setup").await.ok().body["open"], false);
+    house.log_in().await.get("/api/me").await.ok();
+    house.server.shutdown().await;
+}
+
+/// Logging out ends the cookie and the event streams that hang on it at once.
+#[tokio::test]
+async fn logging_out_ends_everything_of_the_login() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let mut console = sam.events(&format!("/api/sessions/{session}/events")).await;
+    console.next().await.unwrap();
+    sam.post("/api/logout", json!({})).await.ok();
+    assert!(console.next().await.is_none());
+    sam.get("/api/me").await.refused("not-logged-in");
+    house.server.shutdown().await;
+}
+
+/// A lost administrator is recovered from the command line; old logins and the old password are dead, and it is logged.
+#[tokio::test]
+async fn a_lost_administrator_is_recovered() {
+    let (house, sam) = House::new().await;
+    let (account, password) = handlens_server::identity::recover(house.server.app()).await.unwrap();
+    assert_eq!(account.email, handlens_tests::EMAIL);
+    sam.get("/api/me").await.refused("not-logged-in");
+    let login = |password: &str| json!({"email": handlens_tests::EMAIL, "password": password});
+    house.stranger().post("/api/login", login(handlens_tests::PASSWORD)).await.refused("wrong-credentials");
+    house.stranger().post("/api/login", login(&password)).await.ok();
+    house.server.shutdown().await;
+}
