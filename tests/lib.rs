@@ -94,6 +94,8 @@ impl House {
 
     /// The secret of a new link of `session`.
     pub async fn invite(&self, sam: &Person, session: &str) -> String {
+        // Nothing happens in the same microsecond twice.
+        self.clock.advance_us(1_000);
         let answer = sam.post(&format!("/api/sessions/{session}/invites"), json!({"agreed": true})).await.ok();
         answer.body["link"].as_str().unwrap().split_once('#').unwrap().1.to_owned()
     }
@@ -112,6 +114,7 @@ impl House {
 impl Device {
     /// Redeems a link with a new key.
     pub async fn join(house: &House, secret: &str) -> Self {
+        house.clock.advance_us(1_000);
         let key = SigningKey::random().unwrap();
         let answer = house.stranger().post("/api/invites/redeem", redeem(secret, &key, house.now_us(), false)).await.ok();
         Self { person: Person { cookie: answer.cookie, ..house.stranger() }, key, view: answer.body }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use handlens_audit::{Action, Actor, Event, Follows, Head, Object, Origin, Outcome, Token};
 use handlens_protocol::OrganisationId;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Clock;
 use crate::store::{self, Store, Transaction};
@@ -69,6 +69,8 @@ struct Inner {
     signer: handlens_audit::Signer,
     heads: PathBuf,
     wake: Notify,
+    /// One signs at a time: the head file has one writer in this process.
+    signing: Mutex<()>,
 }
 
 impl Log {
@@ -80,7 +82,7 @@ impl Log {
         let signer = key::open_or_create(&keys.join("log.key"))?;
         let heads = keys.join("heads");
         store::make_private(&heads).map_err(|error| Error::Key { path: heads.clone(), reason: error.to_string() })?;
-        let log = Self(Arc::new(Inner { store, clock, signer, heads, wake: Notify::new() }));
+        let log = Self(Arc::new(Inner { store, clock, signer, heads, wake: Notify::new(), signing: Mutex::default() }));
         signer::meet(&log).await?;
         signer::start(&log);
         Ok(log)

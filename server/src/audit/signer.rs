@@ -51,6 +51,7 @@ pub(super) fn start(log: &Log) {
 
 /// Signs every unsigned entry of every log.
 pub(super) async fn sign_all(log: &Log) -> Result<(), Error> {
+    let _one = log.0.signing.lock().await;
     let mut db = log.0.store.reader().await?;
     let organisations = store::account::organisations(&mut db).await?;
     let mut heads = Vec::new();
@@ -151,7 +152,8 @@ fn remember(log: &Log, origin: &str, head: &Head) -> Result<(), Error> {
         return Ok(());
     }
     let path = file(log, origin);
-    let beside = path.with_extension("new");
+    // A command beside the server may sign at the same moment: the same bytes, in a file of its own.
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
     let write = || -> std::io::Result<()> {
         let mut file = std::fs::File::create(&beside)?;
         std::io::Write::write_all(&mut file, &head.to_bytes())?;
