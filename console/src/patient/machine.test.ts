@@ -268,6 +268,7 @@ describe('live', () => {
   /** Another phone took this one's place. */
   test('ends on this phone when another one takes over', () => {
     expect(screenAfter(...live, told({ presence: 'left', phase: 'live' }))).toBe('stuck-used');
+    expect(screenAfter(...live, { type: 'refused', code: 'not-logged-in' })).toBe('stuck-used');
   });
 
   /** Stop: the camera is off, the server knows, the key is gone, and nothing that comes later changes that. */

@@ -343,8 +343,10 @@ function refused(state: State, code: string): Step {
       return stuck(state, 'used');
     case 'unreachable':
       return to(state, { offline: true });
-    case 'invite-unknown':
     case 'not-logged-in':
+      // Inside, this device was known a moment ago: another one took its place. Outside it never was.
+      return stuck(state, inside(state) ? 'used' : 'incomplete');
+    case 'invite-unknown':
     case 'malformed':
     case 'invalid':
       return stuck(state, 'incomplete');

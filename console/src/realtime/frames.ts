@@ -23,9 +23,14 @@ export async function readFrames(
       return;
     }
     const timestamp = clock.capture(frame.timestamp, captureNow());
-    const even = new VideoFrame(frame, { timestamp, visibleRect: evenRect(frame) });
+    let whole: VideoFrame | undefined;
+    try {
+      whole = new VideoFrame(frame, { timestamp, ...evenSides(frame) });
+    } catch {
+      // A frame that cannot be had is one frame; the next one comes.
+    }
     frame.close();
-    take(even);
+    if (whole) take(whole);
   };
   const Processor = (globalThis as { MediaStreamTrackProcessor?: ProcessorClass }).MediaStreamTrackProcessor;
   if (Processor) await readProcessor(new Processor({ track, maxBufferSize: 2 }).readable, signal, stamped);
@@ -101,8 +106,15 @@ async function readVideo(
   }
 }
 
-/** H.264 with 4:2:0 has even sides; at most one row and one column are left out. */
-function evenRect(frame: VideoFrame): DOMRectInit {
-  const { x, y, width, height } = frame.visibleRect ?? { x: 0, y: 0, width: frame.codedWidth, height: frame.codedHeight };
-  return { x: x & ~1, y: y & ~1, width: Math.max(2, width & ~1), height: Math.max(2, height & ~1) };
+/**
+ * H.264 with 4:2:0 has even sides; at most one row and one column are left out. The display size is said in any case: left
+ * to the browser it comes out as nothing for a frame that is cropped and scaled (Chromium 156, after a turn of the phone).
+ */
+function evenSides(frame: VideoFrame): VideoFrameInit {
+  const displayWidth = Math.max(2, frame.displayWidth & ~1);
+  const displayHeight = Math.max(2, frame.displayHeight & ~1);
+  const rect = frame.visibleRect;
+  if (!rect || (rect.x | rect.y | rect.width | rect.height) % 2 === 0) return { displayWidth, displayHeight };
+  const visibleRect = { x: rect.x & ~1, y: rect.y & ~1, width: rect.width & ~1, height: rect.height & ~1 };
+  return { displayWidth, displayHeight, visibleRect };
 }
