@@ -35,7 +35,7 @@ const moment = (more: Partial<Moment> = {}): Moment => {
     picture: { presence: 'on', age_ms: 40 },
     holdsStill: false,
     serverFlows: true,
-    mediaFlows: true,
+    mediaLost: false,
     now_us: 100e6,
     ...more,
   };
@@ -74,8 +74,8 @@ describe('the banner', () => {
   const say = text.live.banner;
   test.each<[string, Partial<Moment>, string | undefined]>([
     ['all is well', {}, undefined],
-    ['the server is silent, before all else', { serverFlows: false, mediaFlows: false, picture: undefined }, say.server],
-    ['the live connection is lost', { mediaFlows: false }, say.media],
+    ['the server is silent, before all else', { serverFlows: false, mediaLost: true, picture: undefined }, say.server],
+    ['the live connection is lost', { mediaLost: true }, say.media],
     ['consent was taken back', { state: state([guest('a', { grants: [] })]) }, say.noConsent],
     ['a still this window does not have', { state: state([guest('a')], { frozen }) }, say.strangeStill],
     ['our own still', { state: state([guest('a')], { frozen }), holdsStill: true }, undefined],

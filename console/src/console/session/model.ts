@@ -35,8 +35,8 @@ export interface Moment {
   holdsStill: boolean;
   /** Whether the server's messages flow. */
   serverFlows: boolean;
-  /** Whether the realtime plane is connected. */
-  mediaFlows: boolean;
+  /** Whether the realtime plane was lost. */
+  mediaLost: boolean;
   now_us: number;
 }
 
@@ -151,7 +151,7 @@ export function banner(moment: Moment): Said | undefined {
   if (moment.onStage === undefined) {
     return state.phase === 'live' && arrivals(state).length === 0 ? { tone: 'quiet', text: say.left } : undefined;
   }
-  if (!moment.mediaFlows) return { tone: 'danger', text: say.media };
+  if (moment.mediaLost) return { tone: 'danger', text: say.media };
   const guest = state.participants.find((person) => person.id === moment.onStage);
   if (guest && !guest.grants.includes('camera')) return { tone: 'warn', text: say.noConsent };
   if (state.frozen) return moment.holdsStill ? undefined : { tone: 'accent', text: say.strangeStill };

@@ -43,7 +43,7 @@ export class OpenSession {
     picture: this.picture,
     holdsStill: this.holdsStill,
     serverFlows: this.flows,
-    mediaFlows: this.viewing?.connected ?? false,
+    mediaLost: this.viewing?.lost ?? false,
     now_us: this.now_us,
   });
 

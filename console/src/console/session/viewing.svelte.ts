@@ -10,7 +10,8 @@ const LOOK_MS = 250;
 export class Viewing {
   /** Whose pictures can be shown. */
   cameras = $state.raw<readonly ParticipantId[]>([]);
-  connected = $state(false);
+  /** Whether the connection was lost, or never came about; the first attempt is not a loss. */
+  lost = $state(false);
   /** What each device says of its camera. */
   presences = $state<Record<ParticipantId, CameraPresence>>({});
   stats = $state.raw<Record<ParticipantId, ViewStats>>({});
@@ -74,12 +75,12 @@ export class Viewing {
   #take(event: ViewerEvent): void {
     switch (event.kind) {
       case 'connected':
-        this.connected = true;
+        this.lost = false;
         break;
       case 'connecting':
         break;
       case 'lost':
-        this.connected = false;
+        this.lost = true;
         break;
       case 'cameras':
         this.cameras = event.participants;
