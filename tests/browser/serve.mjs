@@ -20,9 +20,13 @@ on this computer. (A phone needs HTTPS for its camera; README.md says how one on
 ${values['udp-blocked'] ? '\nThe announced UDP port is mute: video goes over the WebSocket.\n' : ''}
 Ctrl-C ends it${values.keep ? ` and leaves ${server.folder}` : ' and removes everything'}.`);
 
-await new Promise((ended) => {
-  process.once('SIGINT', ended);
-  process.once('SIGTERM', ended);
-});
+const asked = await Promise.race([
+  ...['SIGINT', 'SIGTERM'].map((signal) => new Promise((ended) => process.once(signal, () => ended(true)))),
+  server.ended.then(() => false),
+]);
 await server.stop();
-console.log(values.keep ? `\nThe server's folder is ${server.folder}` : '\nEnded.');
+if (values.keep) console.log(`\nThe server's folder is ${server.folder}`);
+if (!asked) {
+  console.error(`\nThe server ended by itself and said:\n${server.stderr}`);
+  process.exitCode = 1;
+}

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 
 import { Client } from './client.mjs';
 import * as ports from './ports.mjs';
@@ -70,6 +71,11 @@ export class Server {
     return this.#mute?.datagrams() ?? 0;
   }
 
+  /** Settles when the process that runs now has ended, whoever ended it. */
+  get ended() {
+    return once(this.#child, 'exit');
+  }
+
   /** A client of the API that is nobody yet. */
   client() {
     return new Client(this.origin);
@@ -89,12 +95,12 @@ export class Server {
     return client;
   }
 
-  /** The one-time secret of the first start, from the file that only its owner may read. */
+  /** The one-time secret of the first start, from the file that only its owner may read: `…/setup#SECRET`. */
   async secret() {
-    const file = path.join(this.data, 'setup-secret');
+    const file = path.join(`${this.data}.keys`, 'setup-link');
     const mode = (await fs.stat(file)).mode & 0o777;
     if (mode !== 0o600) throw new Error(`${file} has mode ${mode.toString(8)}, not 600`);
-    return (await fs.readFile(file, 'utf8')).trim();
+    return (await fs.readFile(file, 'utf8')).trim().split('#').at(-1);
   }
 
   /** Ends the process at once, as a power cut would. The folder stays: `resume` starts on it again. */
@@ -121,17 +127,32 @@ export class Server {
     const args = ['serve', '--data', this.data, '--listen', address, '--udp-listen', address, ...announce, ...this.args];
     // The server refuses `HANDLENS_` variables that it does not know, and ours are not for it.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HANDLENS_')));
-    const child = spawn(this.binary, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr.setEncoding('utf8').on('data', (text) => (this.#said += text));
+    const child = spawn(this.binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     // Whatever ends this process, no server outlives it.
     const last = () => child.kill('SIGKILL');
     process.once('exit', last);
     child.once('exit', () => process.off('exit', last));
-    const gone = new AbortController();
-    child.once('error', (error) => gone.abort(new Error(`cannot start ${this.binary}: ${error.message}`)));
-    child.once('close', (code, signal) => gone.abort(new Error(`the server ended (${signal ?? code}) and said:\n${this.#said}`)));
-    await healthy(this.origin, AbortSignal.any([gone.signal, AbortSignal.timeout(PATIENCE_MS)]), () => this.#said);
+    child.stderr.setEncoding('utf8').on('data', (text) => (this.#said += text));
+    await this.#ready(child);
+    const answer = await fetch(`${this.origin}/api/health`);
+    if (!answer.ok) throw new Error(`the server is up and not well (${answer.status}); it said:\n${this.#said}`);
+  }
+
+  /** Waits for the last line of the server's greeting. It is printed when both ports are open and the setup link is written. */
+  #ready(child) {
+    return new Promise((ready, failed) => {
+      const fail = (what) => failed(new Error(`${what}; it said:\n${this.#said}`));
+      const patience = setTimeout(() => fail(`the server was not ready in ${PATIENCE_MS} ms`), PATIENCE_MS);
+      child.once('error', (error) => fail(`cannot start ${this.binary}: ${error.message}`));
+      child.once('close', (code, signal) => fail(`the server ended (${signal ?? code})`));
+      for (const event of ['error', 'close']) child.once(event, () => clearTimeout(patience));
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (!line.startsWith('Data in ')) return;
+        clearTimeout(patience);
+        ready();
+      });
+    });
   }
 
   async #end(signal) {
@@ -141,18 +162,5 @@ export class Server {
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
-  }
-}
-
-/** Waits until the server answers its health route: the one place that has to ask again and again. */
-async function healthy(origin, signal, said) {
-  for (;;) {
-    if (signal.aborted) {
-      if (signal.reason instanceof DOMException) throw new Error(`no answer in ${PATIENCE_MS} ms; the server said:\n${said()}`);
-      throw signal.reason;
-    }
-    const answer = await fetch(`${origin}/api/health`, { signal }).catch(() => null);
-    if (answer?.ok) return;
-    await new Promise((again) => setTimeout(again, 50));
   }
 }
