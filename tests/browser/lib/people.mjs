@@ -1,0 +1,153 @@
+// The two sides of a session, as people: what they see, what they tap, in the words of the screens.
+
+import { open } from './browser.mjs';
+import { CITY_CLINIC } from './server.mjs';
+
+/** Longer than a picture takes on a busy machine, ms. */
+const PATIENCE_MS = 30_000;
+
+const PHONE = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
+
+/** Sam at the desk. */
+export class Technician {
+  /** @param {import('playwright-core').Page} page */
+  constructor(page, origin) {
+    this.page = page;
+    this.origin = origin;
+  }
+
+  static async open(browser, origin, options = {}) {
+    const page = await open(browser, options);
+    page.setDefaultTimeout(PATIENCE_MS);
+    return new Technician(page, origin);
+  }
+
+  button = (name) => this.page.getByRole('button', { name, exact: true });
+
+  /** The first start, by the link the server showed. */
+  async setUp(link, { organisation, name, email, password } = CITY_CLINIC) {
+    await this.page.goto(link);
+    await this.page.getByLabel('Organisation').fill(organisation);
+    await this.page.getByLabel('Your name').fill(name);
+    await this.page.getByLabel('E-mail').fill(email);
+    await this.page.getByLabel('Password', { exact: true }).fill(password);
+    await this.button('Set up').click();
+    await this.page.getByRole('heading', { name: 'Sessions', exact: true }).waitFor();
+  }
+
+  async logIn({ email, password } = CITY_CLINIC) {
+    await this.page.goto(this.origin);
+    await this.page.getByLabel('E-mail').fill(email);
+    await this.page.getByLabel('Password', { exact: true }).fill(password);
+    await this.button('Log in').click();
+    await this.page.getByRole('heading', { name: 'Sessions', exact: true }).waitFor();
+  }
+
+  /** New session, with the patient's agreement: gives the link that is shown once. */
+  async openSession({ title, agenda = '', description = '', name = '', phone = '', email = '' }) {
+    await this.page.getByRole('button', { name: 'New session' }).first().click();
+    await this.page.getByLabel('Title').fill(title);
+    await this.page.getByLabel('Agenda').fill(agenda);
+    await this.page.getByLabel('Description').fill(description);
+    await this.page.getByLabel(/^Name/).fill(name);
+    await this.page.getByLabel('Phone number').fill(phone);
+    await this.page.getByLabel('E-mail').fill(email);
+    await this.page.getByLabel('They agreed to a text').check();
+    await this.button('Open session and make the link').click();
+    return this.link();
+  }
+
+  /** The link of the newest invite, as it stands on the page. */
+  async link() {
+    const shown = this.page.locator('code', { hasText: '/j#' }).first();
+    await shown.waitFor();
+    return (await shown.textContent()).trim();
+  }
+
+  /** The session that is open. */
+  get session() {
+    return /ses_[0-9a-z]{26}/.exec(this.page.url())[0];
+  }
+
+  async waitForGuest() {
+    await this.page.getByRole('heading', { name: 'Somebody is in the waiting room' }).waitFor();
+  }
+
+  async admit() {
+    await this.waitForGuest();
+    await this.button('Admit').click();
+  }
+
+  /** Waits until a picture of this guest was painted, and gives its figures. */
+  async picture(guest) {
+    await this.page.waitForFunction((id) => window.__handlens?.cameras[id]?.first_paint_us !== undefined, guest, { timeout: PATIENCE_MS });
+    return this.figures(guest);
+  }
+
+  /** What became of a guest's frames so far. */
+  figures(guest) {
+    return this.page.evaluate((id) => ({ ...window.__handlens.cameras[id] }), guest);
+  }
+
+  /** Waits until `more` further frames were shown. */
+  async frames(guest, more) {
+    const { frames_shown } = await this.figures(guest);
+    await this.page.waitForFunction(
+      ([id, least]) => (window.__handlens.cameras[id]?.frames_shown ?? 0) >= least,
+      [guest, frames_shown + more],
+      { timeout: PATIENCE_MS },
+    );
+  }
+
+  async writeNote(text) {
+    await this.page.getByRole('tab', { name: 'Note' }).click();
+    await this.page.getByRole('textbox', { name: 'Note' }).fill(text);
+    await this.page.getByText('Saved', { exact: true }).waitFor();
+  }
+
+  async end() {
+    await this.button('End').click();
+    await this.button('End session').click();
+    await this.page.getByRole('heading', { name: 'Session ended' }).waitFor();
+  }
+}
+
+/** The patient with a browser on a phone. */
+export class Patient {
+  constructor(page) {
+    this.page = page;
+  }
+
+  static async open(browser, options = {}) {
+    const page = await open(browser, { ...PHONE, ...options });
+    page.setDefaultTimeout(PATIENCE_MS);
+    return new Patient(page);
+  }
+
+  button = (name) => this.page.getByRole('button', { name, exact: true });
+  heading = (name) => this.page.getByRole('heading', { name });
+
+  async tapLink(link) {
+    await this.page.goto(link);
+    await this.heading(/wants to see through your camera/).waitFor();
+  }
+
+  async startCamera() {
+    await this.button('Start camera').click();
+    await this.heading('Your camera is on. Only you can see it.').waitFor();
+  }
+
+  /** Who this guest is, by their own cookie. */
+  me() {
+    return this.page.evaluate(async () => (await fetch('/api/guest')).json());
+  }
+
+  async live() {
+    await this.button('Pause').waitFor();
+  }
+}

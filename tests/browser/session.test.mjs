@@ -1,0 +1,210 @@
+// The whole line with a browser patient: a real server process, two real Chromiums, a fake camera.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { promisify } from 'node:util';
+
+import { violations } from './lib/axe.mjs';
+import { launch } from './lib/browser.mjs';
+import { unreachable } from './lib/keyboard.mjs';
+import { Patient, Technician } from './lib/people.mjs';
+import { Server } from './lib/server.mjs';
+
+const run = promisify(execFile);
+
+let desk;
+let phone;
+before(async () => ([desk, phone] = await Promise.all([launch(), launch({ camera: true })])));
+after(() => Promise.all([desk?.close(), phone?.close()]));
+const open = [];
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing();
+});
+
+/** A server with City Clinic; Sam at the desk with a session, and the link. */
+async function house(options) {
+  const server = await Server.start(options);
+  open.push(() => server.stop());
+  await server.setUp();
+  const sam = await Technician.open(desk, server.origin);
+  open.push(() => sam.page.context().close());
+  await sam.logIn();
+  const link = await sam.openSession({ title: 'Wound check', name: 'Ada Example' });
+  return { server, sam, link };
+}
+
+async function patient(link) {
+  const ada = await Patient.open(phone);
+  open.push(() => ada.page.context().close());
+  await ada.tapLink(link);
+  return ada;
+}
+
+/** A patient who is admitted and seen. */
+async function live(options) {
+  const { server, sam, link } = await house(options);
+  const ada = await patient(link);
+  await ada.startCamera();
+  const me = await ada.me();
+  await sam.admit();
+  await ada.live();
+  await sam.picture(me.participant);
+  return { server, sam, ada, me };
+}
+
+/** Nobody's page met an error; a refused request that was meant is named in `but`. */
+function clean(person, but = /^$/) {
+  assert.deepEqual(person.page.problems.filter((problem) => !but.test(problem)), []);
+}
+
+// Invite, join, admit, live, freeze, note, end: both sides see what the screens promise, and the log verifies offline.
+test('a session from the invite to the proof', async () => {
+  const { server, sam, ada, me } = await live();
+  await sam.frames(me.participant, 30);
+  const { codec, width, height } = await sam.figures(me.participant);
+  assert.match(codec, /^avc1\.[0-9a-f]{6}$/i);
+  assert.ok(width >= 320 && height >= 240, `${width}×${height}`);
+
+  await sam.button('Freeze').click();
+  await ada.page.getByText(/is looking at (this|a still) picture/).waitFor();
+  await sam.button('Back to live').click();
+  await ada.page.getByText(/is looking at (this|a still) picture/).waitFor({ state: 'detached' });
+  await sam.frames(me.participant, 5);
+
+  await ada.button('Pause').click();
+  await ada.heading('Paused. No one can see your camera.').waitFor();
+  await sam.page.getByText('They pressed Pause.').waitFor();
+  await ada.button('Go on').click();
+  await sam.frames(me.participant, 5);
+
+  await sam.writeNote('Healing well.');
+  const session = sam.session;
+  await sam.end();
+  await ada.heading('Finished. Your camera is off.').waitFor();
+  // The console asks who is logged in before anybody is.
+  clean(sam, /401 \(Unauthorized\)/);
+  clean(ada);
+
+  const staff = await server.logIn();
+  const { entries } = await staff.get(`/api/sessions/${session}/log`);
+  const actions = new Set(entries.map(({ action }) => action));
+  for (const action of ['session.create', 'invite.create', 'invite.redeem', 'consent.grant', 'participant.admit', 'realtime.lease', 'session.freeze', 'session.note', 'session.end', 'realtime.lease_end']) {
+    assert.ok(actions.has(action), `${action} is missing`);
+  }
+  const file = path.join(server.folder, 'log.ndjson');
+  await run(process.env.HANDLENS_BIN, ['audit', 'export', '--data', server.data, '--out', file]);
+  const { stdout: key } = await run(process.env.HANDLENS_BIN, ['admin', 'vkey', '--data', server.data]);
+  const { stdout } = await run(process.env.HANDLENS_BIN, ['audit', 'verify', file, '--key', key.trim()]);
+  assert.match(stdout, /Verified: complete/);
+});
+
+// Where UDP is blocked the picture comes by the HTTPS port.
+test('a live picture where UDP is blocked', async () => {
+  const { server, sam, me } = await live({ udpBlocked: true });
+  await sam.frames(me.participant, 10);
+  assert.ok(server.swallowed > 0, 'nobody tried UDP');
+});
+
+// Taking the camera consent back ends the picture at the technician's side; giving it again brings it back.
+test('a withdrawn consent stops the picture', async () => {
+  const { sam, ada, me } = await live();
+  await ada.page.getByRole('button', { name: /can see this now/ }).click();
+  await ada.page.getByRole('switch', { name: 'Camera' }).click();
+  await sam.page.getByText('They took back their consent to the camera.').waitFor();
+  const { frames_received } = await sam.figures(me.participant);
+  await ada.button('Start camera').click();
+  await sam.page.getByText('They took back their consent to the camera.').waitFor({ state: 'detached' });
+  await sam.page.waitForFunction(([id, before]) => window.__handlens.cameras[id].frames_received > before, [me.participant, frames_received]);
+});
+
+// A reload in the waiting room and while live keeps the place: the device is the same one.
+test('a reload keeps the place', async () => {
+  const { sam, ada, me } = await live();
+  await ada.page.reload();
+  await ada.button('Start camera').click();
+  await ada.live();
+  assert.equal((await ada.me()).participant, me.participant);
+  await sam.frames(me.participant, 5);
+});
+
+// "Not me": the link is dead, and the page says sorry.
+test('not me', async () => {
+  const { sam, link } = await house();
+  const stranger = await patient(link);
+  await stranger.button('Not me').click();
+  await stranger.heading('Sorry.').waitFor();
+  await sam.page.getByRole('heading', { name: 'The link was turned off' }).waitFor();
+});
+
+// Another phone is told why not, asks, and is admitted in the first one's place, which is then out.
+test('the link is open on another phone', async () => {
+  const { server, sam, link } = await house();
+  const first = await patient(link);
+  await first.startCamera();
+  const second = await Patient.open(phone);
+  open.push(() => second.page.context().close());
+  await second.page.goto(link);
+  await second.heading('This link is open on another phone.').waitFor();
+  await second.button('Use this phone').click();
+  await second.heading('Your camera is on. Only you can see it.').waitFor();
+  const { participant } = await second.me();
+  const staff = await server.logIn();
+  await staff.post(`/api/sessions/${sam.session}/participants/${participant}/admit`);
+  await second.live();
+  assert.equal((await first.page.evaluate(async () => (await fetch('/api/guest')).status)), 401);
+});
+
+// A browser without a camera is told so, and the link is not spent.
+test('a phone without a camera does not spend the link', async () => {
+  const { server, link } = await house();
+  const blind = await Patient.open(desk);
+  open.push(() => blind.page.context().close());
+  await blind.page.goto(link);
+  await blind.button('Start camera').click();
+  await blind.heading(/camera|did not work/i).waitFor();
+  const secret = link.split('#')[1];
+  assert.equal((await server.client().post('/api/invites/peek', { secret })).used, false);
+});
+
+// Every screen of both pages can be read and used at two widths and two sizes of text, and by keyboard.
+test('both pages are accessible', async () => {
+  const found = [];
+  const look = async (name, page) => {
+    for (const problem of await violations(page)) found.push(`${name}: ${problem}`);
+    for (const control of await unreachable(page)) found.push(`${name}: not reached by keyboard: ${control}`);
+  };
+  const server = await Server.start();
+  open.push(() => server.stop());
+  const sam = await Technician.open(desk, server.origin);
+  open.push(() => sam.page.context().close());
+  await sam.page.goto(`${server.origin}/setup#${await server.secret()}`);
+  await look('setup', sam.page);
+  await sam.setUp(`${server.origin}/setup#${await server.secret()}`);
+  await look('sessions, empty', sam.page);
+  await sam.page.goto(`${server.origin}/sessions/new`);
+  await look('new session', sam.page);
+  await sam.page.goto(server.origin);
+  const link = await sam.openSession({ title: 'Wound check', name: 'Ada Example' });
+  await look('invite', sam.page);
+  const ada = await patient(link);
+  await look('S1', ada.page);
+  await ada.startCamera();
+  await look('S2', ada.page);
+  await sam.waitForGuest();
+  await look('waiting room', sam.page);
+  await sam.admit();
+  await ada.live();
+  await sam.picture((await ada.me()).participant);
+  await look('live', sam.page);
+  await look('S3', ada.page);
+  await ada.button('Pause').click();
+  await ada.heading('Paused. No one can see your camera.').waitFor();
+  await look('S5', ada.page);
+  await sam.end();
+  await look('ended', sam.page);
+  await ada.heading('Finished. Your camera is off.').waitFor();
+  await look('S7', ada.page);
+  assert.deepEqual(found, []);
+});
