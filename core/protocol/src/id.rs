@@ -155,7 +155,7 @@ mod tests {
     fn an_identifier_has_one_text_form() {
         let id = SessionId::from_bytes(*b"0123456789abcdef");
         let text = id.to_string();
-        assert_eq!(text, "ses_60rk4csm6mv3adhp6xw62sk3cc");
+        assert_eq!(text, "ses_60rk4csm6mv3ee1sc5h66s35cr");
         assert_eq!(text.parse::<SessionId>(), Ok(id));
         assert!(text.parse::<UserId>().is_err());
         assert!(text.to_uppercase().parse::<SessionId>().is_err());
