@@ -116,7 +116,8 @@ impl Device {
     pub async fn join(house: &House, secret: &str) -> Self {
         house.clock.advance_us(1_000);
         let key = SigningKey::random().unwrap();
-        let answer = house.stranger().post("/api/invites/redeem", redeem(secret, &key, house.now_us(), false)).await.ok();
+        let answer =
+            house.stranger().post("/api/invites/redeem", redeem(secret, &key, house.now_us(), false)).await.ok();
         Self { person: Person { cookie: answer.cookie, ..house.stranger() }, key, view: answer.body }
     }
 
@@ -250,7 +251,8 @@ impl Events {
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(Duration::from_secs(10), self.bytes.next()).await.expect("no event in 10 s");
+            let chunk =
+                tokio::time::timeout(Duration::from_secs(10), self.bytes.next()).await.expect("no event in 10 s");
             match chunk {
                 Some(chunk) => self.held.extend_from_slice(&chunk.unwrap()),
                 None => return None,

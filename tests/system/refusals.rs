@@ -23,7 +23,13 @@ async fn other_sites_are_refused() {
         sam.send(Method::POST, &end, Some(b"{}".to_vec()), headers).await.refused("foreign-origin");
     }
     let socket = format!("/api/sessions/{session}/realtime");
-    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="), ("sec-websocket-protocol", "qmux-01.moq-lite-05")];
+    let upgrade = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+        ("sec-websocket-protocol", "qmux-01.moq-lite-05"),
+    ];
     sam.send(Method::GET, &socket, None, &upgrade).await.refused("foreign-origin");
     let foreign = [&upgrade[..], &[("origin", "https://evil.example")]].concat();
     sam.send(Method::GET, &socket, None, &foreign).await.refused("foreign-origin");
@@ -41,7 +47,9 @@ async fn roles_stay_on_their_routes() {
     let (house, sam) = House::new().await;
     let session = sam.open_session().await;
     let patient = house.guest(&sam, &session).await;
-    for path in ["/api/me", "/api/sessions", &format!("/api/sessions/{session}"), &format!("/api/sessions/{session}/log")] {
+    for path in
+        ["/api/me", "/api/sessions", &format!("/api/sessions/{session}"), &format!("/api/sessions/{session}/log")]
+    {
         patient.person.get(path).await.refused("not-logged-in");
         house.stranger().get(path).await.refused("not-logged-in");
     }
@@ -53,7 +61,9 @@ async fn roles_stay_on_their_routes() {
     let foreign = sam.open_session().await;
     let guest = patient.participant();
     sam.post(&format!("/api/sessions/{foreign}/participants/{guest}/admit"), json!({})).await.refused("not-found");
-    sam.post(&format!("/api/sessions/{foreign}/freeze"), json!({"participant": guest, "frame_us": 1})).await.refused("invalid");
+    sam.post(&format!("/api/sessions/{foreign}/freeze"), json!({"participant": guest, "frame_us": 1}))
+        .await
+        .refused("invalid");
     sam.send(Method::DELETE, &format!("/api/sessions/{session}"), None, &[]).await.refused("method-not-allowed");
     sam.get("/api/nothing").await.refused("not-found");
     house.server.shutdown().await;
@@ -63,7 +73,9 @@ async fn roles_stay_on_their_routes() {
 #[tokio::test]
 async fn bodies_are_bounded_and_strict() {
     let (house, sam) = House::new().await;
-    let send = async |body: Vec<u8>, headers: &[(&str, &str)]| sam.send(Method::POST, "/api/sessions", Some(body), headers).await;
+    let send = async |body: Vec<u8>, headers: &[(&str, &str)]| {
+        sam.send(Method::POST, "/api/sessions", Some(body), headers).await
+    };
     send(vec![b' '; 65 * 1024], &[]).await.refused("too-large");
     send(b"{".to_vec(), &[]).await.refused("malformed");
     send(b"[]".to_vec(), &[]).await.refused("malformed");
@@ -177,7 +189,8 @@ async fn a_consent_is_the_persons_own() {
     ada.person.post("/api/guest/consents", good.clone()).await.ok();
     ada.person.post("/api/guest/consents", good).await.refused("stale-statement");
     let view = sam.get(&format!("/api/sessions/{session}")).await.ok().body;
-    let grants: Vec<&Value> = view["state"]["participants"].as_array().unwrap().iter().map(|who| &who["grants"]).collect();
+    let grants: Vec<&Value> =
+        view["state"]["participants"].as_array().unwrap().iter().map(|who| &who["grants"]).collect();
     assert_eq!(grants, [&json!([]), &json!(["camera"]), &json!([])]);
     house.server.shutdown().await;
 }
@@ -186,12 +199,17 @@ async fn a_consent_is_the_persons_own() {
 #[tokio::test]
 async fn wrong_passwords_run_out() {
     let (house, _sam) = House::new().await;
-    let attempt = async |password: &str| house.stranger().post("/api/login", json!({"email": EMAIL, "password": password})).await;
+    let attempt =
+        async |password: &str| house.stranger().post("/api/login", json!({"email": EMAIL, "password": password})).await;
     for _ in 0..10 {
         attempt("wrong horse battery staple").await.refused("wrong-credentials");
     }
     attempt(PASSWORD).await.refused("too-many");
-    house.stranger().post("/api/login", json!({"email": "nobody@clinic.example", "password": "x"})).await.refused("wrong-credentials");
+    house
+        .stranger()
+        .post("/api/login", json!({"email": "nobody@clinic.example", "password": "x"}))
+        .await
+        .refused("wrong-credentials");
     house.server.shutdown().await;
 }
 

@@ -41,7 +41,10 @@ async fn a_session_from_invite_to_proof() {
     sam.post(&format!("{path}/freeze"), json!({"participant": guest, "frame_us": 77})).await.ok();
     waiting.until(|event| event["frozen"]["frame_us"] == 77).await;
     sam.post(&format!("{path}/unfreeze"), json!({})).await.ok();
-    assert_eq!(sam.put(&format!("{path}/note"), json!({"text": "Healing well.", "revision": 0})).await.ok().body["revision"], 1);
+    assert_eq!(
+        sam.put(&format!("{path}/note"), json!({"text": "Healing well.", "revision": 0})).await.ok().body["revision"],
+        1
+    );
     sam.put(&format!("{path}/note"), json!({"text": "Lost update", "revision": 0})).await.refused("conflict");
     assert_eq!(sam.get(&format!("{path}/note")).await.ok().body["text"], "Healing well.");
 
@@ -51,13 +54,25 @@ async fn a_session_from_invite_to_proof() {
     patient.person.post("/api/guest/tickets", json!({})).await.refused("session-ended");
 
     let log = sam.get(&format!("{path}/log")).await.ok().body;
-    let actions: Vec<&str> = log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let actions: Vec<&str> =
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
         [
-            "session.create", "invite.create", "invite.open", "participant.arrive", "invite.redeem", "consent.grant",
-            "participant.admit", "consent.revoke", "session.freeze", "session.unfreeze", "session.note", "session.read",
-            "session.end", "log.read",
+            "session.create",
+            "invite.create",
+            "invite.open",
+            "participant.arrive",
+            "invite.redeem",
+            "consent.grant",
+            "participant.admit",
+            "consent.revoke",
+            "session.freeze",
+            "session.unfreeze",
+            "session.note",
+            "session.read",
+            "session.end",
+            "log.read",
         ]
     );
     house.server.shutdown().await;
@@ -130,7 +145,11 @@ async fn a_link_is_bound_to_one_device() {
 
     sam.post(&format!("/api/sessions/{session}/participants/{newcomer}/admit"), json!({})).await.ok();
     first.person.get("/api/guest").await.refused("not-logged-in");
-    house.stranger().post("/api/invites/redeem", redeem(&secret, &first.key, NOON_US, false)).await.refused("invite-used");
+    house
+        .stranger()
+        .post("/api/invites/redeem", redeem(&secret, &first.key, NOON_US, false))
+        .await
+        .refused("invite-used");
     house.stranger().post("/api/invites/redeem", redeem(&secret, &other, NOON_US, false)).await.ok();
     house.server.shutdown().await;
 }
@@ -165,7 +184,11 @@ async fn the_first_start_happens_once() {
     let house = House::empty().await;
     let link = house.server.setup_link().unwrap();
     let secret = link.split_once('#').unwrap().1.to_owned();
-    house.stranger().post("/api/setup", handlens_tests::sam("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")).await.refused("wrong-credentials");
+    house
+        .stranger()
+        .post("/api/setup", handlens_tests::sam("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))
+        .await
+        .refused("wrong-credentials");
     house.stranger().post("/api/setup", handlens_tests::sam(&secret)).await.ok();
     house.stranger().post("/api/setup", handlens_tests::sam(&secret)).await.refused("setup-closed");
     let house = house.restart().await;

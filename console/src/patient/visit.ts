@@ -10,6 +10,7 @@ import { deviceLabel, verdict } from './browser';
 import { forgetKey, heldKey, keyFor } from './device-key';
 import { Lens, type LensState } from './lens';
 import type { Live } from './live';
+import { measure } from './measure';
 import { initial, step, wants, type Effect, type Event, type State } from './machine';
 import { serverNow, setByServer } from './server-time';
 import { redemption, secretBytes, statement } from './statements';
@@ -81,6 +82,7 @@ export class Visit {
     });
     const found = verdict(navigator.userAgent);
     this.tell({ type: 'opened', secret: this.secret !== undefined, verdict: found, offline: !navigator.onLine });
+    measure(() => this.live?.sent());
     // What comes after the first tap is fetched while the patient reads.
     void import('./live');
   }
