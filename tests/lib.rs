@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 pub const ORGANISATION: &str = "City Clinic";
+pub const PHONE: &str = "+1 (555) 010-0100";
 pub const EMAIL: &str = "sam@clinic.example";
 pub const PASSWORD: &str = "correct horse battery staple";
 /// 2026-11-23 12:00 UTC.
@@ -273,7 +274,14 @@ impl Events {
 
 /// The first start's form.
 pub fn sam(secret: &str) -> Value {
-    json!({"secret": secret, "organisation": ORGANISATION, "name": "Sam Fields", "email": EMAIL, "password": PASSWORD})
+    json!({
+        "secret": secret,
+        "organisation": ORGANISATION,
+        "phone": PHONE,
+        "name": "Sam Fields",
+        "email": EMAIL,
+        "password": PASSWORD,
+    })
 }
 
 /// The body of a redemption.

@@ -5,7 +5,7 @@ use handlens_protocol::api::{Consent, GuestEvent, GuestView, Wording};
 use handlens_protocol::consent::{DOMAIN, Decision, LANGUAGES, Purpose, Statement};
 use handlens_protocol::limits::{NONCE_BYTES, SIGNATURE_BYTES, STATEMENT_SECONDS};
 use handlens_protocol::state::{ParticipantKind, Presence};
-use handlens_protocol::{Kind, OrganisationId, ParticipantId, Problem, SessionId, broadcast};
+use handlens_protocol::{Host, Kind, OrganisationId, ParticipantId, Problem, SessionId, broadcast};
 use handlens_seal::signature;
 use sha2::{Digest as _, Sha256};
 
@@ -74,7 +74,7 @@ pub async fn view_of(
     session: SessionId,
     id: ParticipantId,
 ) -> Result<GuestView, Problem> {
-    let organisation_name = organisation_name(app, organisation).await?;
+    let host = host(app, organisation).await?;
     let mut db = app.store.reader().await?;
     let owner = session::Owner { organisation, technician: None };
     let row = session::find(&mut db, owner, session).await?.ok_or_else(unknown)?;
@@ -86,8 +86,9 @@ pub async fn view_of(
     let grants = participant::grants(&mut db, session).await?;
     Ok(GuestView {
         organisation,
-        wordings: wordings(&row.technician_name, &organisation_name),
-        organisation_name,
+        wordings: wordings(&row.technician_name, &host.organisation),
+        organisation_name: host.organisation,
+        organisation_phone: host.organisation_phone,
         session,
         participant: id,
         technician: row.technician_name.clone(),
@@ -114,7 +115,7 @@ pub fn event(snapshot: &Snapshot, id: ParticipantId) -> Option<GuestEvent> {
 /// # Errors
 /// `bad-wording`, `bad-signature`, `stale-statement`, `session-ended`.
 pub async fn consent(app: &App, permit: &GuestPermit, request: &Consent) -> Result<(), Problem> {
-    let organisation_name = organisation_name(app, permit.organisation()).await?;
+    let organisation_name = host(app, permit.organisation()).await?.organisation;
     let mut change = app.log.change(&app.live, permit.organisation(), Some(permit.request)).await?;
     let mut row = session::find(change.db(), permit.owner(), permit.session()).await?.ok_or_else(unknown)?;
     let guest = participant::find(change.db(), row.id, permit.participant()).await?.ok_or_else(unknown)?;
@@ -188,10 +189,12 @@ pub(crate) async fn put_out(change: &mut Change, session: SessionId, id: Partici
     Ok(())
 }
 
-/// The organisation's name, as patients read it.
-pub(crate) async fn organisation_name(app: &App, id: OrganisationId) -> Result<String, Problem> {
+/// The organisation, as patients know it.
+pub(crate) async fn host(app: &App, id: OrganisationId) -> Result<Host, Problem> {
     let mut db = app.store.reader().await?;
-    Ok(account::organisation(&mut db, id).await?.map(|organisation| organisation.name).unwrap_or_default())
+    let found = account::organisation(&mut db, id).await?;
+    let found = found.ok_or_else(|| fault("a session without an organisation"))?;
+    Ok(Host { organisation: found.name, organisation_phone: found.phone })
 }
 
 /// The words of every consent, in every language there is.

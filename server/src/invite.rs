@@ -10,7 +10,7 @@ use handlens_protocol::limits::{
 };
 use handlens_protocol::state::{ParticipantKind, Presence};
 use handlens_protocol::{
-    InviteId, Kind, LoginId, OrganisationId, ParticipantId, Problem, Role, Secret, SessionId, words,
+    Host, InviteId, Kind, LoginId, OrganisationId, ParticipantId, Problem, Role, Secret, SessionId, words,
 };
 use handlens_seal::signature;
 use sha2::{Digest as _, Sha256};
@@ -26,11 +26,28 @@ use crate::store::participant::{self, Participant};
 use crate::store::session::{self, Session};
 use crate::{guest, snapshot};
 
-/// A link, its session, and the hash of the secret that found them.
+/// A link, its session, whose they are, and the hash of the secret that found them.
 struct Found {
     invite: Invite,
     session: Session,
+    host: Host,
     secret_hash: [u8; 32],
+}
+
+impl Found {
+    /// A refusal to somebody who has the link: they are told whom they can call.
+    fn refused(&self, why: Problem) -> Problem {
+        why.by(self.host.clone())
+    }
+
+    /// Whether anything can be done with it.
+    fn usable(&self) -> Result<(), Problem> {
+        if self.invite.revoked_us.is_some() {
+            let why = Problem::new(Kind::InviteRevoked, "This link was turned off. Call us if you need help.");
+            return Err(self.refused(why));
+        }
+        if self.session.ended.is_some() { Err(self.refused(ended())) } else { Ok(()) }
+    }
 }
 
 /// A device bound to a link.
@@ -117,9 +134,9 @@ pub async fn revoke(app: &App, permit: &SessionPermit, id: InviteId) -> Result<(
 /// `invite-unknown`, `invite-revoked`, `invite-expired`, `session-ended`.
 pub async fn peek(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Result<Peek, Problem> {
     let mut found = find(app, secret).await?;
-    usable(&found)?;
+    found.usable()?;
     if found.invite.participant.is_none() && found.invite.expires_us <= app.clock.now_us() {
-        return Err(expired());
+        return Err(found.refused(expired()));
     }
     if found.invite.opened_us.is_none() {
         let mut change = app.log.change(&app.live, found.session.organisation, Some(stranger.request)).await?;
@@ -129,10 +146,10 @@ pub async fn peek(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Re
         snapshot::show(&mut change, &mut found.session).await?;
         change.commit().await?;
     }
-    let organisation = guest::organisation_name(app, found.session.organisation).await?;
     Ok(Peek {
-        wordings: guest::wordings(&found.session.technician_name, &organisation),
-        organisation,
+        wordings: guest::wordings(&found.session.technician_name, &found.host.organisation),
+        organisation: found.host.organisation,
+        organisation_phone: found.host.organisation_phone,
         technician: found.session.technician_name,
         words: found.invite.words,
         expires_us: found.invite.expires_us,
@@ -146,9 +163,9 @@ pub async fn peek(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Re
 /// As [`peek`]; `invite-used` when a device holds it.
 pub async fn refuse(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Result<(), Problem> {
     let mut found = find(app, secret).await?;
-    usable(&found)?;
+    found.usable()?;
     if found.invite.participant.is_some() {
-        return Err(used());
+        return Err(found.refused(used()));
     }
     let mut change = app.log.change(&app.live, found.session.organisation, Some(stranger.request)).await?;
     let now_us = change.now_us();
@@ -164,7 +181,7 @@ pub async fn refuse(app: &App, stranger: &Stranger, secret: &Secret<String>) -> 
 /// `invite-unknown`, `invite-revoked`, `session-ended`.
 pub async fn again(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Result<(), Problem> {
     let mut found = find(app, secret).await?;
-    usable(&found)?;
+    found.usable()?;
     if found.invite.again_us.is_some() {
         return Ok(());
     }
@@ -185,14 +202,14 @@ pub async fn again(app: &App, stranger: &Stranger, secret: &Secret<String>) -> R
 pub async fn redeem(app: &App, stranger: &Stranger, request: &Redeem) -> Result<Bound, Problem> {
     let mut found = find(app, &request.secret).await?;
     let key = proven_key(app, &found.secret_hash, request)?;
-    usable(&found)?;
+    found.usable()?;
     let mut change = app.log.change(&app.live, found.session.organisation, Some(stranger.request)).await?;
     // Read again under the writer's turn: of two devices in the same millisecond one is the first.
     let fresh = invite::by_secret(change.db(), &found.secret_hash).await?.ok_or_else(unknown)?;
     found.invite = fresh;
     let owner = Owner { organisation: found.session.organisation, technician: None };
     found.session = session::find(change.db(), owner, found.session.id).await?.ok_or_else(unknown)?;
-    usable(&found)?;
+    found.usable()?;
     let now_us = change.now_us();
     let known = participant::by_key(change.db(), found.invite.id, &key).await?;
     let guest = match known {
@@ -260,7 +277,7 @@ async fn arrive(change: &mut Change, found: &Found, key: Vec<u8>, request: &Rede
 async fn refuse_redeem<T>(mut change: Change, found: &Found, why: Problem) -> Result<T, Problem> {
     write(&mut change, found, Actor::Stranger, Action::InviteRedeemRefused, Some(why.code.as_str())).await?;
     change.commit().await?;
-    Err(why)
+    Err(found.refused(why))
 }
 
 /// The device proves that it has the key it names: the public key, once its signature fits.
@@ -301,17 +318,9 @@ async fn find(app: &App, secret: &Secret<String>) -> Result<Found, Problem> {
         return Err(unknown());
     };
     let session = session::of_invite(&mut db, invite.id).await?.ok_or_else(unknown)?;
-    Ok(Found { invite, session, secret_hash })
-}
-
-fn usable(found: &Found) -> Result<(), Problem> {
-    if found.invite.revoked_us.is_some() {
-        return Err(Problem::new(Kind::InviteRevoked, "This link was turned off. Call us if you need help."));
-    }
-    if found.session.ended.is_some() {
-        return Err(ended());
-    }
-    Ok(())
+    drop(db);
+    let host = guest::host(app, session.organisation).await?;
+    Ok(Found { invite, session, host, secret_hash })
 }
 
 async fn write(

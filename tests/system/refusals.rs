@@ -3,7 +3,7 @@
 use handlens_protocol::Kind;
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_seal::signature::SigningKey;
-use handlens_tests::{Device, EMAIL, House, NOON_US, PASSWORD, redeem};
+use handlens_tests::{Device, EMAIL, House, NOON_US, ORGANISATION, PASSWORD, PHONE, redeem};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -93,7 +93,8 @@ async fn bodies_are_bounded_and_strict() {
     house.server.shutdown().await;
 }
 
-/// Looking at a link spends nothing, whatever looks; a link that is not one, over, refused or turned off says so.
+/// Looking at a link spends nothing, whatever looks; a link that is not one, over, refused or turned off says so, and
+/// says whom its holder can call; who has no link is told nobody's name.
 #[tokio::test]
 async fn links_say_why_not() {
     let (house, sam) = House::new().await;
@@ -101,8 +102,11 @@ async fn links_say_why_not() {
     let stranger = house.stranger();
     let peek = async |secret: &str| stranger.post("/api/invites/peek", json!({"secret": secret})).await;
     for secret in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB", "äöü", &"A".repeat(10_000)] {
-        peek(secret).await.refused("invite-unknown");
+        let answer = peek(secret).await;
+        assert!(answer.body["host"].is_null(), "{}", answer.body);
+        answer.refused("invite-unknown");
     }
+    let host = json!({"organisation": ORGANISATION, "organisation_phone": PHONE});
     let secret = house.invite(&sam, &session).await;
     for _ in 0..3 {
         assert_eq!(peek(&secret).await.ok().body["used"], false);
@@ -114,17 +118,26 @@ async fn links_say_why_not() {
     assert_eq!(peek(&secret).await.ok().body["used"], false);
 
     stranger.post("/api/invites/refuse", json!({"secret": secret})).await.ok();
-    peek(&secret).await.refused("invite-revoked");
     let key = SigningKey::random().unwrap();
-    stranger.post("/api/invites/redeem", redeem(&secret, &key, NOON_US, false)).await.refused("invite-revoked");
+    let tried = stranger.post("/api/invites/redeem", redeem(&secret, &key, NOON_US, false)).await;
+    for answer in [peek(&secret).await, tried] {
+        assert_eq!(answer.body["host"], host);
+        answer.refused("invite-revoked");
+    }
 
     let late = house.invite(&sam, &session).await;
     house.clock.advance_us(3_600_000_001);
-    peek(&late).await.refused("invite-expired");
+    let answer = peek(&late).await;
+    assert_eq!(answer.body["host"], host);
+    answer.refused("invite-expired");
     stranger.post("/api/invites/redeem", redeem(&late, &key, house.now_us(), false)).await.refused("invite-expired");
     stranger.post("/api/invites/again", json!({"secret": late})).await.ok();
     let invites = sam.get(&format!("/api/sessions/{session}")).await.ok().body["invites"].clone();
     assert!(invites[1]["again_us"].is_number() && invites[1]["redeemed_us"].is_null(), "{invites}");
+    sam.post(&format!("/api/sessions/{session}/end"), json!({})).await.ok();
+    let answer = peek(&late).await;
+    assert_eq!(answer.body["host"], host);
+    answer.refused("session-ended");
     house.server.shutdown().await;
 }
 

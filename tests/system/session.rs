@@ -16,10 +16,12 @@ async fn a_session_from_invite_to_proof() {
     let secret = house.invite(&sam, &session).await;
     let peek = house.stranger().post("/api/invites/peek", json!({"secret": secret})).await.ok().body;
     assert_eq!((peek["organisation"].as_str(), peek["technician"].as_str()), (Some("City Clinic"), Some("Sam")));
+    assert_eq!(peek["organisation_phone"], handlens_tests::PHONE);
     console.until(|event| event["invites"][0]["opened_us"].is_number()).await;
 
     let patient = Device::join(&house, &secret).await;
     let guest = patient.participant();
+    assert_eq!(patient.view["organisation_phone"], handlens_tests::PHONE);
     let mut waiting = patient.person.events("/api/guest/events").await;
     assert_eq!(waiting.next().await.unwrap()["presence"], "waiting");
     patient.decide(&house, Purpose::Camera, Decision::Grant).await.ok();

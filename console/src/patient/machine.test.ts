@@ -5,6 +5,7 @@ import { initial, screen, step, stillOf, wants, type Effect, type Event, type St
 const wordings = [{ purpose: 'camera', language: 'en', text: 'Sam will see what your phone sees.' } as const];
 const peek: Peek = {
   organisation: 'City Clinic',
+  organisation_phone: '+1 555 0100',
   technician: 'Sam',
   words: 'river lemon',
   expires_us: 1,
@@ -57,6 +58,7 @@ describe('the way in', () => {
     expect(screenAfter(...ask)).toBe('ask');
     expect(after(...ask).state.host).toEqual({
       organisation: 'City Clinic',
+      phone: '+1 555 0100',
       technician: 'Sam',
       words: 'river lemon',
       wording: 'Sam will see what your phone sees.',
@@ -95,7 +97,8 @@ describe('the way in', () => {
 });
 
 describe('a link that leads nowhere', () => {
-  const peekRefused = (code: string) => after(opened, { type: 'refused', code });
+  const host = { organisation: 'City Clinic', organisation_phone: '+1 555 0100' };
+  const peekRefused = (code: string) => after(opened, { type: 'refused', code, host });
 
   /** Every refusal has its own words. */
   test.each([
@@ -109,6 +112,7 @@ describe('a link that leads nowhere', () => {
     ['unreachable', 'offline'],
   ] as const)('because of %s is %s', (code, expected) => {
     expect(screen(peekRefused(code).state)).toBe(expected);
+    expect(peekRefused(code).state.host).toMatchObject({ organisation: 'City Clinic', phone: '+1 555 0100' });
   });
 
   /** A fault of the server ends with another try of the same. */

@@ -8,11 +8,13 @@
  *  stuck: this link leads nowhere; trouble: this camera does not open, Try again
  * ```
  */
-import type { CameraPresence, Frozen, GuestView, Peek, Phase, Presence } from '../wire/types';
+import type { CameraPresence, Frozen, GuestView, Host as Organisation, Peek, Phase, Presence } from '../wire/types';
 
 /** What every screen names. Empty before it is known. */
 export interface Host {
   organisation: string;
+  /** The number to call, as it was typed. */
+  phone: string;
   technician: string;
   words: string;
   /** The words of the camera's consent, shown as they are. */
@@ -67,7 +69,7 @@ export type Event =
   | { type: 'opened'; secret: boolean; verdict: Verdict; offline: boolean }
   /** `mine`: this device's key redeemed it. */
   | { type: 'peeked'; peek: Peek; mine: boolean }
-  | { type: 'refused'; code: string }
+  | { type: 'refused'; code: string; host?: Organisation | undefined }
   | { type: 'resumed'; view: GuestView }
   | { type: 'start' }
   | { type: 'cameraOpened' }
@@ -119,7 +121,7 @@ export interface Step {
 
 export const initial: State = {
   stage: 'loading',
-  host: { organisation: '', technician: '', words: '', wording: '' },
+  host: { organisation: '', phone: '', technician: '', words: '', wording: '' },
   verdict: 'fine',
   camera: 'off',
   switchedOff: false,
@@ -213,13 +215,13 @@ export function step(state: State, event: Event): Step {
       return to(state, { secret, verdict, offline }, { do: secret ? 'peek' : 'resume' });
     }
     case 'peeked': {
-      const { organisation, technician, words, wordings, used } = event.peek;
-      const host = { organisation, technician, words, wording: cameraWording(wordings) };
+      const { organisation, organisation_phone: phone = '', technician, words, wordings, used } = event.peek;
+      const host = { organisation, phone, technician, words, wording: cameraWording(wordings) };
       if (used && !event.mine) return stuck({ ...state, host }, 'used');
       return asked({ ...state, host });
     }
     case 'refused':
-      return refused(state, event.code);
+      return refused(event.host ? { ...state, host: named(state.host, event.host) } : state, event.code);
     case 'resumed': {
       const here = entered(state, event.view);
       if (here.state.stage === 'stuck' || here.state.stage === 'over') return here;
@@ -360,6 +362,7 @@ function refused(state: State, code: string): Step {
 function entered(state: State, view: GuestView): Step {
   const host = {
     organisation: view.organisation_name,
+    phone: view.organisation_phone ?? '',
     technician: view.technician,
     words: view.words,
     wording: cameraWording(view.wordings),
@@ -395,5 +398,12 @@ function without<K extends 'stuck' | 'trouble' | 'frozen'>(state: State, key: K)
   delete next[key];
   return next;
 }
+
+/** A refusal still says whose link it was. */
+const named = (host: Host, { organisation, organisation_phone: phone = '' }: Organisation): Host => ({
+  ...host,
+  organisation,
+  phone,
+});
 
 const cameraWording = (wordings: Peek['wordings']) => wordings.find(({ purpose }) => purpose === 'camera')?.text ?? '';

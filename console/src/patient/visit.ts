@@ -168,8 +168,8 @@ export class Visit {
         await request(this.secret ?? '');
         return;
       } catch (error) {
-        const code = error instanceof ProblemError ? error.code : 'unexpected';
-        this.tell({ type: 'refused', code });
+        const { code, host } = error instanceof ProblemError ? error : new ProblemError('unexpected', 0);
+        this.tell({ type: 'refused', code, host });
         if (code !== 'unreachable') return;
       }
       await this.pause(backoffMs(attempt));

@@ -113,6 +113,8 @@ export const en = {
     secretThere: 'The one-time secret came with the link.',
     organisation: 'Organisation',
     organisationHint: 'As your patients know it.',
+    phone: 'Phone number patients can call',
+    phoneHint: 'They see it on every page, for when the camera does not work.',
     name: 'Your name',
     nameHint: 'Patients read the first word of it.',
     email: 'E-mail',

@@ -22,6 +22,9 @@ describe('the way to the server', () => {
   test('a problem keeps its code and its sentence', async () => {
     answer(409, JSON.stringify({ code: 'conflict', status: 409, title: 'Changed', detail: 'It was changed.' }));
     expect(await failure()).toMatchObject({ code: 'conflict', status: 409, detail: 'It was changed.' });
+    const host = { organisation: 'City Clinic', organisation_phone: '+1 555 0100' };
+    answer(410, JSON.stringify({ code: 'invite-revoked', status: 410, title: 'Off', detail: 'Call us.', host }));
+    expect(await failure()).toMatchObject({ code: 'invite-revoked', host });
   });
 
   /** A page of a proxy, a torn body or a body of another shape is `unexpected`, never an exception of the parser. */

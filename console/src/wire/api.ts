@@ -3,7 +3,7 @@
  *
  * The routes themselves stand in `staff.ts` and `guest.ts`, so that each page carries only its own.
  */
-import type { Problem, ProblemCode } from './types';
+import type { Host, Problem, ProblemCode } from './types';
 
 /** Codes that are made here, not by the server: no answer at all, or one that is not the server's. */
 export type LocalCode = 'unreachable' | 'unexpected';
@@ -20,6 +20,8 @@ export class ProblemError extends Error {
     /** The HTTP status, 0 without an answer. */
     readonly status: number,
     readonly detail = '',
+    /** Whom its reader can call, where the server named them. */
+    readonly host?: Host,
   ) {
     super(`${code} (${String(status)})`);
   }
@@ -58,7 +60,8 @@ export async function problem(response: Response): Promise<ProblemError> {
     if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
       const said = (await response.json()) as Partial<Problem>;
       if (typeof said.code === 'string') {
-        return new ProblemError(said.code, response.status, typeof said.detail === 'string' ? said.detail : '');
+        const detail = typeof said.detail === 'string' ? said.detail : '';
+        return new ProblemError(said.code, response.status, detail, said.host);
       }
     }
   } catch {

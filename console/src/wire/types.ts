@@ -84,6 +84,8 @@ export interface SetupState {
 export interface Setup {
   secret: string;
   organisation: string;
+  /** The number patients can call; may be empty. */
+  phone: string;
   name: string;
   email: string;
   password: string;
@@ -202,6 +204,7 @@ export interface Wording {
 
 export interface Peek {
   organisation: string;
+  organisation_phone?: string;
   technician: string;
   words: string;
   expires_us: number;
@@ -221,6 +224,7 @@ export interface Redeem {
 export interface GuestView {
   organisation: string;
   organisation_name: string;
+  organisation_phone?: string;
   session: SessionId;
   participant: ParticipantId;
   technician: string;
@@ -298,4 +302,12 @@ export interface Problem {
   title: string;
   /** A sentence for people. */
   detail: string;
+  /** Whose link was refused. */
+  host?: Host;
+}
+
+/** An organisation as patients know it. */
+export interface Host {
+  organisation: string;
+  organisation_phone?: string;
 }

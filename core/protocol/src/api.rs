@@ -41,6 +41,9 @@ request! {
         pub secret: Secret<String>,
         /// The organisation's name, as patients read it.
         pub organisation: String,
+        /// The number patients can call, at most 32 digits, spaces, `+`, `-` and brackets; may be empty.
+        #[serde(default)]
+        pub phone: String,
         /// The person's name; the first word is what patients read.
         pub name: String,
         /// The address to log in with.
@@ -332,6 +335,9 @@ answer! {
     pub struct Peek {
         /// The organisation's name.
         pub organisation: String,
+        /// The number its patients can call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub organisation_phone: Option<String>,
         /// First name of the technician.
         pub technician: String,
         /// The two words to ask for.
@@ -360,6 +366,9 @@ answer! {
         pub organisation: OrganisationId,
         /// The organisation's name.
         pub organisation_name: String,
+        /// The number its patients can call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub organisation_phone: Option<String>,
         /// The session.
         pub session: SessionId,
         /// This guest.

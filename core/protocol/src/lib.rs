@@ -25,5 +25,5 @@ pub mod words;
 
 pub use id::{InviteId, LoginId, ObjectId, OrganisationId, ParticipantId, RequestId, SessionId, UserId};
 pub use private::{Phi, Secret};
-pub use problem::{Kind, Problem};
+pub use problem::{Host, Kind, Problem};
 pub use role::Role;

@@ -15,12 +15,32 @@ pub struct Problem {
     pub title: String,
     /// What happened, what was not lost, what to do: for people.
     pub detail: String,
+    /// Whose link was refused (an extension member): whom its holder can call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
+}
+
+/// An organisation as patients know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Host {
+    /// Its name.
+    pub organisation: String,
+    /// The number they can call, as it was typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation_phone: Option<String>,
 }
 
 impl Problem {
     /// A problem of `kind` with a sentence for people.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { code: kind, status: kind.status(), title: kind.title().to_owned(), detail: detail.into() }
+        Self { code: kind, status: kind.status(), title: kind.title().to_owned(), detail: detail.into(), host: None }
+    }
+
+    /// The same, said by `host`.
+    #[must_use]
+    pub fn by(self, host: Host) -> Self {
+        Self { host: Some(host), ..self }
     }
 }
 
@@ -115,5 +135,15 @@ mod tests {
             assert_eq!(serde_json::to_string(kind).unwrap(), format!("\"{}\"", kind.as_str()));
             assert!((400..600).contains(&kind.status()));
         }
+    }
+
+    /// Whose link it was stands in a member of its own, and where nobody is named there is none (RFC 9457, 3.2).
+    #[test]
+    fn a_host_is_an_extension() {
+        let plain = Problem::new(Kind::InviteExpired, "This link has ended.");
+        assert!(!serde_json::to_string(&plain).unwrap().contains("host"));
+        let host = Host { organisation: "City Clinic".to_owned(), organisation_phone: None };
+        let said = serde_json::to_value(plain.by(host)).unwrap();
+        assert_eq!(said["host"], serde_json::json!({"organisation": "City Clinic"}));
     }
 }

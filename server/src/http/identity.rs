@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{Body, Refusal, cookie};
 use crate::access::{Staff, Stranger};
 use crate::app::App;
-use crate::guest::organisation_name;
+use crate::guest::host;
 use crate::identity::{self, LOGIN_SECONDS};
 use crate::store::account::Account;
 
@@ -90,7 +90,7 @@ async fn logged_in(app: &App, account: Account, token: &identity::Token) -> Resu
 async fn described(app: &App, account: Account) -> Result<Me, Problem> {
     Ok(Me {
         user: account.id,
-        organisation_name: organisation_name(app, account.organisation).await?,
+        organisation_name: host(app, account.organisation).await?.organisation,
         name: account.name,
         email: account.email,
         role: account.role,

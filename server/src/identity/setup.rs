@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use data_encoding::BASE64URL_NOPAD;
 use handlens_audit::{Action, Actor, Token as Word};
 use handlens_protocol::api::Setup as Request;
-use handlens_protocol::limits::{EMAIL_CHARS, NAME_CHARS};
+use handlens_protocol::limits::{EMAIL_CHARS, NAME_CHARS, PHONE_CHARS};
 use handlens_protocol::{Kind, OrganisationId, Problem, RequestId, Role, Secret, UserId};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -64,6 +64,7 @@ pub async fn set_up(app: &App, request: Request, id: RequestId) -> Result<accoun
     }
     let email = email(&request.email)?;
     let organisation_name = name("organisation", &request.organisation)?;
+    let phone = phone(&request.phone)?;
     let person = name("name", &request.name)?;
     let password = app.passwords.hash(&request.password).await?;
     let organisation = OrganisationId::random().map_err(|_| no_randomness())?;
@@ -81,7 +82,7 @@ pub async fn set_up(app: &App, request: Request, id: RequestId) -> Result<accoun
         return Err(Problem::new(Kind::SetupClosed, "This server was set up already. Log in."));
     }
     let now_us = change.now_us();
-    let new = account::Organisation { id: organisation, name: organisation_name, key: key.to_vec() };
+    let new = account::Organisation { id: organisation, name: organisation_name, phone, key: key.to_vec() };
     account::add_organisation(change.db(), &new, now_us).await?;
     account::add(change.db(), &account, &password, now_us).await?;
     change
@@ -153,6 +154,38 @@ fn name(field: &str, text: &str) -> Result<String, Problem> {
     Err(Problem::new(Kind::Invalid, format!("The {field} must have 1 to {NAME_CHARS} characters.")))
 }
 
+/// A number to call as it was typed, or nothing.
+fn phone(text: &str) -> Result<Option<String>, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let dialled = text.chars().all(|c| c.is_ascii_digit() || " +-()[]".contains(c));
+    if dialled && text.chars().count() <= PHONE_CHARS && text.chars().any(|c| c.is_ascii_digit()) {
+        return Ok(Some(text.to_owned()));
+    }
+    Err(Problem::new(
+        Kind::Invalid,
+        format!("The phone number may have digits, spaces, +, - and brackets, at most {PHONE_CHARS}."),
+    ))
+}
+
 fn no_randomness() -> Problem {
     Problem::new(Kind::Internal, "The operating system gave no random numbers.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number is kept as it was typed; none is none; what cannot be dialled is refused.
+    #[test]
+    fn a_phone_number_is_optional_and_bounded() {
+        assert_eq!(phone(" +49 (0)30 901-820 ").unwrap().as_deref(), Some("+49 (0)30 901-820"));
+        assert_eq!(phone("  ").unwrap(), None);
+        let long = "1".repeat(PHONE_CHARS + 1);
+        for wrong in ["call us", "0190;ext=5", "+-()", "\u{0661}\u{0662}", "<b>1</b>", &long] {
+            assert_eq!(phone(wrong).unwrap_err().code, Kind::Invalid, "{wrong}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Organisations, accounts and their logins.
 
 use handlens_protocol::{LoginId, OrganisationId, Role, UserId};
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Error, bytes, number, parsed, signed, text};
 
@@ -12,6 +12,8 @@ pub struct Organisation {
     pub id: OrganisationId,
     /// Its name, as patients read it.
     pub name: String,
+    /// The number they can call.
+    pub phone: Option<String>,
     /// Its key, wrapped by the root key.
     pub key: Vec<u8>,
 }
@@ -57,13 +59,13 @@ pub async fn any_organisation(db: &mut AnyConnection) -> Result<bool, Error> {
 
 /// Every organisation.
 pub async fn organisations(db: &mut AnyConnection) -> Result<Vec<Organisation>, Error> {
-    let rows = sqlx::query("SELECT id, name, key FROM organisation ORDER BY created_us").fetch_all(db).await?;
+    let rows = sqlx::query("SELECT id, name, phone, key FROM organisation ORDER BY created_us").fetch_all(db).await?;
     rows.iter().map(organisation_of).collect()
 }
 
 /// One organisation.
 pub async fn organisation(db: &mut AnyConnection, id: OrganisationId) -> Result<Option<Organisation>, Error> {
-    let row = sqlx::query("SELECT id, name, key FROM organisation WHERE id = $1")
+    let row = sqlx::query("SELECT id, name, phone, key FROM organisation WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(db)
         .await?;
@@ -72,9 +74,10 @@ pub async fn organisation(db: &mut AnyConnection, id: OrganisationId) -> Result<
 
 /// Adds an organisation.
 pub async fn add_organisation(db: &mut AnyConnection, new: &Organisation, now_us: u64) -> Result<(), Error> {
-    sqlx::query("INSERT INTO organisation (id, name, key, created_us) VALUES ($1, $2, $3, $4)")
+    sqlx::query("INSERT INTO organisation (id, name, phone, key, created_us) VALUES ($1, $2, $3, $4, $5)")
         .bind(new.id.to_string())
         .bind(&new.name)
+        .bind(new.phone.as_deref())
         .bind(&new.key)
         .bind(signed(now_us))
         .execute(db)
@@ -180,7 +183,12 @@ pub async fn end_login(db: &mut AnyConnection, id: LoginId) -> Result<(), Error>
 }
 
 fn organisation_of(row: &AnyRow) -> Result<Organisation, Error> {
-    Ok(Organisation { id: parsed(row, "id")?, name: text(row, "name")?, key: bytes(row, "key")? })
+    Ok(Organisation {
+        id: parsed(row, "id")?,
+        name: text(row, "name")?,
+        phone: row.try_get("phone")?,
+        key: bytes(row, "key")?,
+    })
 }
 
 fn account_of(row: &AnyRow) -> Result<Account, Error> {

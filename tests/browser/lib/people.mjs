@@ -30,9 +30,10 @@ export class Technician {
   button = (name) => this.page.getByRole('button', { name, exact: true });
 
   /** The first start, by the link the server showed. */
-  async setUp(link, { organisation, name, email, password } = CITY_CLINIC) {
+  async setUp(link, { organisation, phone, name, email, password } = CITY_CLINIC) {
     await this.page.goto(link);
     await this.page.getByLabel('Organisation').fill(organisation);
+    await this.page.getByLabel('Phone number patients can call').fill(phone);
     await this.page.getByLabel('Your name').fill(name);
     await this.page.getByLabel('E-mail').fill(email);
     await this.page.getByLabel('Password', { exact: true }).fill(password);

@@ -13,6 +13,7 @@ import * as ports from './ports.mjs';
 /** The organisation of tests and demo. The password has the 15 characters that the server asks for. */
 export const CITY_CLINIC = {
   organisation: 'City Clinic',
+  phone: '+1 (555) 010-0100',
   name: 'Sam Okafor',
   email: 'sam@cityclinic.example',
   password: 'correct horse battery staple',

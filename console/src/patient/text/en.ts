@@ -13,6 +13,7 @@ export const en = {
   title: 'Camera help',
 
   loading: 'One moment…',
+  call: ({ organisation }: Host) => `Call ${organisation}`,
   failed: 'That did not work. Please try again.',
 
   ask: {

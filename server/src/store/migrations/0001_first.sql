@@ -4,6 +4,7 @@
 CREATE TABLE organisation (
   id         TEXT   NOT NULL PRIMARY KEY,
   name       TEXT   NOT NULL,
+  phone      TEXT,                      -- the number patients can call
   key        BLOB   NOT NULL,           -- the organisation's key, wrapped by the root key
   created_us BIGINT NOT NULL
 );
