@@ -125,9 +125,6 @@ impl Server {
         let address = listener.local_addr().map_err(listen_error)?;
         let (app, setup) = online(&config, clock, address).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        if let Some(tls) = &tls {
-            tasks.spawn(tls::reload(tls.clone(), stop.clone()));
-        }
         tasks.spawn(serve::accept(app.clone(), listener, tls, stop.clone(), tasks.clone()));
         Ok(Self { app, address, setup, stop, tasks })
     }

@@ -1,8 +1,8 @@
 //! The HTTPS certificate: TLS 1.3 alone, read from two PEM files, read again when they change.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject as _;
@@ -10,12 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::TlsFiles;
-
-/// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Why the certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,13 +42,18 @@ pub(crate) struct Certificates(Arc<Inner>);
 struct Inner {
     files: TlsFiles,
     current: ArcSwap<CertifiedKey>,
+    seen: Mutex<Changed>,
 }
+
+/// When each of the two files was last written.
+type Changed = [Option<SystemTime>; 2];
 
 impl Certificates {
     /// Reads both files.
     pub(crate) fn load(files: TlsFiles) -> Result<Self, Error> {
+        let seen = Mutex::new(changed(&files));
         let current = ArcSwap::from_pointee(read(&files)?);
-        Ok(Self(Arc::new(Inner { files, current })))
+        Ok(Self(Arc::new(Inner { files, current, seen })))
     }
 
     /// Accepts TLS 1.3 with HTTP/2 and HTTP/1.1.
@@ -70,28 +71,27 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.look();
         Some(self.0.current.load_full())
     }
 }
 
-/// Reads the files again whenever one of them changed. A pair that does not fit is told and not taken.
-pub(crate) async fn reload(certificates: Certificates, stop: CancellationToken) {
-    let files = &certificates.0.files;
-    let mut seen = changed(files);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+impl Inner {
+    /// Reads the files again if one of them changed: two `stat` calls a handshake, and no timer. A pair that does not fit
+    /// (the other file is still being written) is told once and not taken.
+    fn look(&self) {
+        let now = changed(&self.files);
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if *seen == now {
+                return;
+            }
+            *seen = now;
         }
-        let now = changed(files);
-        if now == seen {
-            continue;
-        }
-        seen = now;
-        match read(files) {
+        match read(&self.files) {
             Ok(key) => {
-                certificates.0.current.store(Arc::new(key));
-                tracing::info!(certificate = %files.certificate.display(), "the new certificate is in use");
+                self.current.store(Arc::new(key));
+                tracing::info!(certificate = %self.files.certificate.display(), "the new certificate is in use");
             }
             Err(error) => tracing::warn!(%error, "the old certificate stays in use"),
         }
@@ -114,6 +114,6 @@ fn pair(files: &TlsFiles, reason: impl std::fmt::Display) -> Error {
     Error::Pair { certificate: files.certificate.clone(), reason: reason.to_string() }
 }
 
-fn changed(files: &TlsFiles) -> [Option<SystemTime>; 2] {
+fn changed(files: &TlsFiles) -> Changed {
     [&files.certificate, &files.key].map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
 }
