@@ -62,21 +62,21 @@ impl<'a> Cargo<'a> {
     /// When it does not build.
     pub(crate) fn build_handlens(&self, log: &mut Log) -> Result<PathBuf> {
         // The whole workspace's programs, so that third-party crates get the same features as in the tests: built once.
-        let mut command = self.command(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
-        let mut built = None;
-        let passed = stream(&mut command, &mut log.errors_only()?, |voice, line| {
-            if voice == Voice::Out {
-                built = executable(line, "handlens").or(built.take());
-            }
-        })?;
-        let (true, Some(built)) = (passed, built) else {
-            bail!("handlens does not build; see above, or {}", log.path().display());
-        };
+        let command = self.command(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
+        let built = built(command, log)?;
         let copy = self.checkout.scratch().join("handlens");
         let fresh = copy.with_extension("new");
         std::fs::copy(&built, &fresh).with_context(|| format!("cannot copy {}", built.display()))?;
         std::fs::rename(&fresh, &copy)?;
         Ok(copy)
+    }
+
+    /// Builds `handlens` in release and says where it is.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub(crate) fn build_release(&self, log: &mut Log) -> Result<PathBuf> {
+        built(self.command(["build", "--release", "-p", "handlens", "--message-format=json-render-diagnostics"]), log)
     }
 
     /// Makes the shared output this checkout's own.
@@ -98,6 +98,19 @@ impl<'a> Cargo<'a> {
         }
         std::fs::write(owner, ours)?;
         Ok(())
+    }
+}
+
+fn built(mut command: Command, log: &mut Log) -> Result<PathBuf> {
+    let mut built = None;
+    let passed = stream(&mut command, &mut log.errors_only()?, |voice, line| {
+        if voice == Voice::Out {
+            built = executable(line, "handlens").or(built.take());
+        }
+    })?;
+    match (passed, built) {
+        (true, Some(built)) => Ok(built),
+        _ => bail!("handlens does not build; see above, or {}", log.path().display()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The house's own tool: `cargo xtask demo | test | check`.
+//! The house's own tool: `cargo xtask demo | build | test | check`.
 //!
 //! It finds or installs what a command needs, builds the console and the `handlens` binary, runs the suites against them
 //! and ends with figures. It knows how to build and judge the product; nothing of the product depends on it, and it links
@@ -19,6 +19,7 @@ mod demo;
 mod house;
 mod npm;
 mod program;
+mod release;
 mod report;
 mod suites;
 mod tools;
@@ -42,6 +43,8 @@ struct Cli {
 enum Task {
     /// Run the product on this computer, or let it show itself unattended
     Demo(DemoArgs),
+    /// Build the program for a server, with the console inside: target/handlens
+    Build,
     /// Run the suites and end with `N passed, N failed, N skipped`
     Test(TestArgs),
     /// Format, lints, documentation, licences, and the rules of the house
@@ -86,6 +89,7 @@ Examples:
   cargo xtask demo                      start a server with a demo organisation, until Ctrl-C
   cargo xtask demo --check              the whole line, unattended; screenshots in target/demo
   cargo xtask demo --check --udp-blocked
+  cargo xtask build                     the program for a server, in target/handlens
   cargo xtask test                      every suite
   cargo xtask test rust -- audit        Rust tests with \"audit\" in their name
   cargo xtask test browser -- join      browser tests in files, or with titles, that say \"join\"
@@ -112,6 +116,7 @@ fn act(task: Task) -> anyhow::Result<bool> {
     let checkout = Checkout::find()?;
     match task {
         Task::Demo(args) => demo::run(&checkout, &args),
+        Task::Build => release::build(&checkout),
         Task::Test(args) => {
             let chosen = args.suite.map_or_else(|| Suite::ALL.to_vec(), |suite| vec![suite]);
             suites::run(&checkout, &chosen, &args.filter)
