@@ -1,7 +1,7 @@
 //! Guests: admitted or turned away by staff, allowing and withdrawing by themselves, leaving.
 
 use handlens_audit::Action;
-use handlens_protocol::api::{Consent, GuestEvent, GuestView, Wording};
+use handlens_protocol::api::{Consent, Feedback, GuestEvent, GuestView, Wording};
 use handlens_protocol::consent::{DOMAIN, Decision, LANGUAGES, Purpose, Statement};
 use handlens_protocol::limits::{NONCE_BYTES, SIGNATURE_BYTES, STATEMENT_SECONDS};
 use handlens_protocol::state::{ParticipantKind, Presence};
@@ -175,6 +175,22 @@ pub async fn leave(app: &App, permit: &GuestPermit) -> Result<(), Problem> {
         row.frozen = None;
     }
     write(&mut change, permit, Action::ParticipantLeave, ("participant", id.to_string())).await?;
+    snapshot::show(&mut change, &mut row).await?;
+    Ok(change.commit().await?)
+}
+
+/// Keeps what a guest says of their visit, once; also after they left and after the session's end.
+///
+/// # Errors
+/// `conflict` when they said it before.
+pub async fn feedback(app: &App, permit: &GuestPermit, request: Feedback) -> Result<(), Problem> {
+    let mut change = app.log.change(&app.live, permit.organisation(), Some(permit.request)).await?;
+    let mut row = session::find(change.db(), permit.owner(), permit.session()).await?.ok_or_else(unknown)?;
+    if !participant::set_helped(change.db(), permit.participant(), request.helped).await? {
+        return Err(Problem::new(Kind::Conflict, "You told us already. Thank you."));
+    }
+    let said = if request.helped { "helped" } else { "not-helped" };
+    write(&mut change, permit, Action::GuestFeedback, ("feedback", said.to_owned())).await?;
     snapshot::show(&mut change, &mut row).await?;
     Ok(change.commit().await?)
 }

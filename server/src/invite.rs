@@ -255,6 +255,7 @@ async fn arrive(change: &mut Change, found: &Found, key: Vec<u8>, request: &Rede
         public_key: Some(key),
         arrived_us: now_us,
         admitted_us: None,
+        helped: None,
     };
     participant::add(change.db(), &new).await?;
     if new.replaces.is_none() {

@@ -354,6 +354,7 @@ pub(crate) async fn place(
         public_key: None,
         arrived_us: now_us,
         admitted_us: Some(now_us),
+        helped: None,
     };
     participant::add(db, &new).await?;
     Ok(new.id)

@@ -37,6 +37,7 @@ pub async fn take(db: &mut AnyConnection, row: &Session) -> Result<Snapshot, sto
                 device: who.device,
                 arrived_us: who.arrived_us,
                 admitted_us: who.admitted_us,
+                helped: who.helped,
             })
             .collect(),
         frozen: row.frozen,

@@ -33,9 +33,9 @@ async fn a_session_from_invite_to_proof() {
     waiting.until(|event| event["presence"] == "admitted").await;
 
     let ticket = patient.person.post("/api/guest/tickets", json!({})).await.ok().body;
-    let data = ticket["publish"][0].as_str().unwrap();
+    let data = ticket["publish"][1].as_str().unwrap();
     assert!(data.ends_with(&format!("{session}/{guest}/data")), "{data}");
-    assert_eq!(ticket["purposes"], json!(["data", "camera"]));
+    assert_eq!(ticket["purposes"], json!(["camera", "data"]));
     patient.decide(&house, Purpose::Camera, Decision::Revoke).await.ok();
     let ticket = patient.person.post("/api/guest/tickets", json!({})).await.ok().body;
     assert_eq!(ticket["purposes"], json!(["data"]));
@@ -77,6 +77,36 @@ async fn a_session_from_invite_to_proof() {
             "log.read",
         ]
     );
+    house.server.shutdown().await;
+}
+
+/// A guest says once whether it helped, also after the end; staff see it, and the log has it.
+#[tokio::test]
+async fn a_guest_says_whether_it_helped() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let (helped, not, silent) =
+        (house.guest(&sam, &session).await, house.guest(&sam, &session).await, house.guest(&sam, &session).await);
+    let say =
+        async |who: &Device, helped: bool| who.person.post("/api/guest/feedback", json!({"helped": helped})).await;
+    not.person.post("/api/guest/leave", json!({})).await.ok();
+    say(&not, false).await.ok();
+    sam.post(&format!("/api/sessions/{session}/end"), json!({})).await.ok();
+    say(&helped, true).await.ok();
+    say(&helped, false).await.refused("conflict");
+    silent.person.post("/api/guest/feedback", json!({"helped": "yes"})).await.refused("malformed");
+    sam.post("/api/guest/feedback", json!({"helped": true})).await.refused("not-logged-in");
+
+    let view = sam.get(&format!("/api/sessions/{session}")).await.ok().body;
+    let said = |who: &Device| {
+        let everybody = view["state"]["participants"].as_array().unwrap();
+        everybody.iter().find(|one| one["id"] == who.participant()).unwrap()["helped"].clone()
+    };
+    assert_eq!([said(&helped), said(&not), said(&silent)], [json!(true), json!(false), json!(null)]);
+    let log = sam.get(&format!("/api/sessions/{session}/log")).await.ok().body;
+    let entries = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "guest.feedback");
+    let entries: Vec<_> = entries.map(|entry| (entry["actor"].as_str().unwrap(), &entry["object"])).collect();
+    assert_eq!(entries, [(not.participant(), &json!("not-helped")), (helped.participant(), &json!("helped"))]);
     house.server.shutdown().await;
 }
 

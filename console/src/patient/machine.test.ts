@@ -292,6 +292,33 @@ describe('live', () => {
   });
 });
 
+describe('whether it helped', () => {
+  const finished: Event[] = [...live, told({ presence: 'admitted', phase: 'ended' })];
+
+  /** Said once, after the end; a failure can be tried again. */
+  test('is said once', () => {
+    expect(effectsOf(...live, { type: 'feedback', helped: true })).toEqual([]);
+    const said: Event[] = [...finished, { type: 'feedback', helped: false }];
+    expect(effectsOf(...said)).toEqual([{ do: 'feedback', helped: false }]);
+    expect(effectsOf(...said, { type: 'feedback', helped: true })).toEqual([]);
+    expect(effectsOf(...said, { type: 'notDone' }, { type: 'feedback', helped: true })).toEqual([{ do: 'feedback', helped: true }]);
+    const done = after(...said, { type: 'done', what: 'feedback' }).state;
+    expect(done).toMatchObject({ thanked: true, busy: false });
+    expect(screen(done)).toBe('over-finished');
+    expect(step(done, { type: 'feedback', helped: true }).effects).toEqual([]);
+  });
+
+  /** Whoever was let in can say it, however the visit ended; nobody else is asked. */
+  test('is asked of those who were let in', () => {
+    expect(after(...finished).state.admitted).toBe(true);
+    expect(after(...live, { type: 'leave' }).state.admitted).toBe(true);
+    expect(after(...waiting, { type: 'leave' }).state.admitted).toBe(false);
+    expect(after(opened, { type: 'refused', code: 'session-ended' }).state.admitted).toBe(false);
+    const over: Event = { type: 'resumed', view: { ...view, presence: 'admitted', phase: 'ended' } };
+    expect(after({ ...opened, secret: false }, over).state.admitted).toBe(true);
+  });
+});
+
 describe('a reload', () => {
   const reloaded: Event[] = [{ ...opened, secret: false }];
 
@@ -309,5 +336,6 @@ describe('a reload', () => {
   test('without a visit asks for the link', () => {
     expect(screenAfter(...reloaded, { type: 'refused', code: 'not-logged-in' })).toBe('stuck-incomplete');
     expect(screenAfter(...reloaded, { type: 'resumed', view: { ...view, phase: 'ended' } })).toBe('over-finished');
+    expect(screenAfter(...reloaded, { type: 'resumed', view: { ...view, presence: 'left' } })).toBe('over-left');
   });
 });

@@ -47,6 +47,10 @@ export interface State {
   /** The server knows a grant for the camera. */
   granted: boolean;
   takeOver: boolean;
+  /** Was let in: can say whether it helped. */
+  admitted: boolean;
+  /** Said whether it helped. */
+  thanked: boolean;
   /** The link's secret is at hand: a new text can be asked for. */
   secret: boolean;
   /** Nobody came for three minutes. */
@@ -94,7 +98,8 @@ export type Event =
   | { type: 'notMe' }
   | { type: 'askAgain' }
   | { type: 'useThisPhone' }
-  | { type: 'done'; what: 'refuse' | 'again' | 'later' }
+  | { type: 'feedback'; helped: boolean }
+  | { type: 'done'; what: 'refuse' | 'again' | 'later' | 'feedback' }
   | { type: 'notDone' };
 
 export type Effect =
@@ -107,6 +112,7 @@ export type Effect =
   | { do: 'again' }
   | { do: 'later' }
   | { do: 'leave' }
+  | { do: 'feedback'; helped: boolean }
   | { do: 'reload' }
   | { do: 'hurry' }
   /** The link is spent and not needed any more: out of the address bar. */
@@ -130,6 +136,8 @@ export const initial: State = {
   offline: false,
   granted: false,
   takeOver: false,
+  admitted: false,
+  thanked: false,
   secret: false,
   late: false,
   following: false,
@@ -208,7 +216,7 @@ const inside = (state: State) => state.stage === 'waiting' || state.stage === 'l
 
 /** One thing that happened. Never fails: what cannot be changes nothing. */
 export function step(state: State, event: Event): Step {
-  if (state.stage === 'over' && event.type !== 'notDone') return nothing(state);
+  if (state.stage === 'over' && !isAfterword(event)) return nothing(state);
   switch (event.type) {
     case 'opened': {
       const { secret, verdict, offline } = event;
@@ -223,6 +231,8 @@ export function step(state: State, event: Event): Step {
     case 'refused':
       return refused(event.host ? { ...state, host: named(state.host, event.host) } : state, event.code);
     case 'resumed': {
+      // Whose place was taken is not known any more, so this one left by itself.
+      if (event.view.presence === 'left') return end(entered(state, event.view).state, 'left');
       const here = entered(state, event.view);
       if (here.state.stage === 'stuck' || here.state.stage === 'over') return here;
       // After a reload the camera is closed, and only a tap may open it.
@@ -305,7 +315,13 @@ export function step(state: State, event: Event): Step {
       if (state.stuck !== 'used') return nothing(state);
       if (!state.secret) return nothing(state);
       return step({ ...asked(without(state, 'stuck')).state, takeOver: true }, { type: 'start' });
+    case 'feedback': {
+      const asked = screen(state) === 'over-finished' || screen(state) === 'over-left';
+      if (!asked || !state.admitted || state.thanked || state.busy) return nothing(state);
+      return to(state, { busy: true, failed: false }, { do: 'feedback', helped: event.helped });
+    }
     case 'done':
+      if (event.what === 'feedback') return to(state, { busy: false, thanked: true });
       if (event.what === 'refuse') return end(state, 'not-me', { do: 'forgetSecret' });
       if (event.what === 'later') return end(state, 'later', { do: 'leave' });
       return end(state, 'asked-again');
@@ -313,6 +329,10 @@ export function step(state: State, event: Event): Step {
       return to(state, { busy: false, failed: true });
   }
 }
+
+/** All that can still happen when the visit is over. */
+const isAfterword = (event: Event) =>
+  event.type === 'feedback' || event.type === 'notDone' || (event.type === 'done' && event.what === 'feedback');
 
 function asked(state: State): Step {
   const here: State = { ...state, stage: 'asked', offline: false };
@@ -324,7 +344,7 @@ function stuck(state: State, why: Stuck): Step {
 }
 
 function end(state: State, over: Over, ...effects: Effect[]): Step {
-  const last = { stage: 'over', over, camera: 'off', following: false, busy: false } as const;
+  const last = { stage: 'over', over, camera: 'off', following: false, busy: false, failed: false } as const;
   return to(without(without(state, 'trouble'), 'frozen'), last, ...effects, { do: 'forgetKey' });
 }
 
@@ -381,12 +401,13 @@ function entered(state: State, view: GuestView): Step {
 
 function told(state: State, event: Extract<Event, { type: 'told' }>): Step {
   if (!inside(state)) return nothing(state);
-  if (event.phase === 'ended') return end(state, 'finished');
+  if (event.phase === 'ended') return end({ ...state, admitted: state.admitted || event.presence === 'admitted' }, 'finished');
   if (event.presence === 'declined') return end(state, 'declined');
   // Another phone took this one's place, and with it the link.
   if (event.presence === 'left') return stuck(state, 'used');
   const stage = event.presence === 'admitted' ? 'live' : 'waiting';
   const next: State = { ...without(state, 'frozen'), stage, granted: event.camera };
+  if (stage === 'live') next.admitted = true;
   if (event.watchers) next.watchers = event.watchers;
   if (stage === 'live') next.late = false;
   if (event.frozen) next.frozen = event.frozen;

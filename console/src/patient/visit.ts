@@ -145,6 +145,9 @@ export class Visit {
         // The page is closed for its owner either way; the server notices a guest who only vanished.
         guest.leave().catch(() => undefined);
         break;
+      case 'feedback':
+        void this.feedback(effect.helped);
+        break;
       case 'reload':
         location.reload();
         break;
@@ -233,6 +236,19 @@ export class Visit {
     } catch {
       this.tell({ type: 'notDone' });
     }
+  }
+
+  private async feedback(helped: boolean): Promise<void> {
+    try {
+      await guest.feedback(helped);
+    } catch (error) {
+      // Said before, in another tab or before a reload: it counts.
+      if (!(error instanceof ProblemError) || error.code !== 'conflict') {
+        this.tell({ type: 'notDone' });
+        return;
+      }
+    }
+    this.tell({ type: 'done', what: 'feedback' });
   }
 
   /** Makes what lasts be as the state wants it. */

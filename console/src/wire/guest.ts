@@ -10,5 +10,6 @@ export const redeem = (body: w.Redeem) => post<w.GuestView>('/api/invites/redeem
 export const view = () => get<w.GuestView>('/api/guest');
 export const consent = (body: w.Consent) => post('/api/guest/consents', body);
 export const leave = () => post('/api/guest/leave');
+export const feedback = (helped: boolean) => post('/api/guest/feedback', { helped });
 export const ticket = () => post<w.Ticket>('/api/guest/tickets');
 export const EVENTS_PATH = '/api/guest/events';

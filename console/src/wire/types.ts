@@ -42,6 +42,8 @@ export interface Participant {
   device: string;
   arrived_us: number;
   admitted_us?: number;
+  /** Whether it helped, once a guest said so. */
+  helped?: boolean;
 }
 
 export interface Frozen {

@@ -98,6 +98,8 @@ catalogue! {
     SnapshotRead = "snapshot.read",
     /// A link was looked at for the first time.
     InviteOpen = "invite.open",
+    /// A guest said whether the visit helped them.
+    GuestFeedback = "guest.feedback",
 }
 
 impl Action {
@@ -130,5 +132,19 @@ mod tests {
             assert!(Token::new(action.as_str()).is_ok());
         }
         assert_eq!(Action::parse("session.delete_quietly"), None);
+    }
+
+    /// Whoever writes a verifier from the document, as the second one was, knows the whole catalogue and no more.
+    #[test]
+    fn the_document_has_the_whole_catalogue() {
+        let catalogue: Vec<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
+        for text in
+            [include_str!("../../../docs/audit-format.md"), include_str!("../../../tests/vectors/audit/verify.py")]
+        {
+            let from = text.find("origin.open origin.close").unwrap();
+            let list = &text[from..];
+            let list = &list[..list.find(['`', '"']).unwrap()];
+            assert_eq!(list.split_whitespace().collect::<BTreeSet<_>>(), catalogue.iter().copied().collect());
+        }
     }
 }

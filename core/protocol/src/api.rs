@@ -328,6 +328,12 @@ request! {
         /// Raw r‖s over [`crate::consent::DOMAIN`] and [`crate::consent::Statement::fields`], base64url.
         pub signature: String,
     }
+
+    /// `POST /api/guest/feedback`: said once, also after the end.
+    pub struct Feedback {
+        /// "It helped" or "It did not".
+        pub helped: bool,
+    }
 }
 
 answer! {

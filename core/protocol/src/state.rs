@@ -67,6 +67,9 @@ pub struct Participant {
     /// When they were admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_us: Option<u64>,
+    /// Whether it helped, once a guest said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helped: Option<bool>,
 }
 
 /// Staff or guest.

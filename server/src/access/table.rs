@@ -1,6 +1,6 @@
 //! The policy table.
 
-use handlens_protocol::Role;
+use handlens_protocol::{Role, broadcast, consent};
 
 /// How far a permission goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,43 @@ pub struct Row {
     pub who: Who,
     /// A WebSocket: the request must name our origin exactly.
     pub socket: bool,
+}
+
+/// Who publishes and who reads a kind of broadcast.
+#[derive(Clone, Copy, Debug)]
+pub struct Broadcast {
+    /// Which kind.
+    pub purpose: broadcast::Purpose,
+    /// Staff publish it in a session that is theirs.
+    pub staff: bool,
+    /// Admitted guests publish it.
+    pub guest: bool,
+    /// What a guest must have allowed, by a statement that is in force, to publish it.
+    pub consent: Option<consent::Purpose>,
+    /// Guests read it when staff publish it. Staff read everything of a session that is theirs.
+    pub read_by_guests: bool,
+}
+
+/// The rule of a broadcast. There is one for each purpose: the compiler asks for a new one's.
+pub const fn broadcast(purpose: broadcast::Purpose) -> Broadcast {
+    use broadcast::Purpose as Kind;
+    match purpose {
+        Kind::Camera => Broadcast {
+            purpose,
+            staff: false,
+            guest: true,
+            consent: Some(consent::Purpose::Camera),
+            read_by_guests: false,
+        },
+        Kind::Microphone => Broadcast {
+            purpose,
+            staff: false,
+            guest: true,
+            consent: Some(consent::Purpose::Microphone),
+            read_by_guests: false,
+        },
+        Kind::Data => Broadcast { purpose, staff: true, guest: true, consent: None, read_by_guests: true },
+    }
 }
 
 /// The rule of a route, or `None`: denied.
@@ -93,6 +130,7 @@ pub const TABLE: &[Row] = &[
     rule("GET",  "/api/guest/events",                                       Who::Guest),
     rule("POST", "/api/guest/consents",                                     Who::Guest),
     rule("POST", "/api/guest/leave",                                        Who::Guest),
+    rule("POST", "/api/guest/feedback",                                     Who::Guest),
     rule("POST", "/api/guest/tickets",                                      Who::Guest),
     socket(      "/api/guest/realtime",                                     Who::Guest),
 ];
@@ -115,6 +153,16 @@ mod tests {
                 "{}",
                 row.path
             );
+        }
+    }
+
+    /// No picture and no sound without a consent of its own, and no guest sees another guest.
+    #[test]
+    fn pictures_and_sound_need_consent() {
+        for purpose in broadcast::Purpose::ALL {
+            let rule = super::broadcast(purpose);
+            assert_eq!(rule.consent.is_none(), purpose == broadcast::Purpose::Data, "{purpose:?}");
+            assert!(!rule.read_by_guests || rule.staff, "{purpose:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::StatusCode;
 use axum::response::Response;
 use handlens_protocol::Problem;
-use handlens_protocol::api::{Consent, GuestEvent, GuestView, Ticket};
+use handlens_protocol::api::{Consent, Feedback, GuestEvent, GuestView, Ticket};
 
 use super::events::{self, Stream};
 use super::{Body, Refusal};
@@ -45,6 +45,18 @@ pub(super) async fn consent(
 #[utoipa::path(post, path = "/api/guest/leave", responses((status = 204), (status = "4XX", body = Problem)))]
 pub(super) async fn leave(State(app): State<App>, permit: GuestPermit) -> Result<StatusCode, Refusal> {
     guest::leave(&app, &permit).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// "It helped" or "It did not", once.
+#[utoipa::path(post, path = "/api/guest/feedback", request_body = Feedback,
+    responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn feedback(
+    State(app): State<App>,
+    permit: GuestPermit,
+    Body(request): Body<Feedback>,
+) -> Result<StatusCode, Refusal> {
+    guest::feedback(&app, &permit, request).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -75,6 +75,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(guest::events))
         .routes(routes!(guest::consent))
         .routes(routes!(guest::leave))
+        .routes(routes!(guest::feedback))
         .routes(routes!(guest::ticket))
         .routes(routes!(guest::realtime))
 }

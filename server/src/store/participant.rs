@@ -35,6 +35,8 @@ pub struct Participant {
     pub arrived_us: u64,
     /// When they were admitted.
     pub admitted_us: Option<u64>,
+    /// Whether it helped, as a guest said afterwards.
+    pub helped: Option<bool>,
 }
 
 /// A guest behind a cookie.
@@ -134,6 +136,16 @@ pub async fn set_presence(
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// Keeps what a guest says of their visit. `false`: they said it before.
+pub async fn set_helped(db: &mut AnyConnection, id: ParticipantId, helped: bool) -> Result<bool, Error> {
+    let kept = sqlx::query("UPDATE participant SET helped = $2 WHERE id = $1 AND helped IS NULL")
+        .bind(id.to_string())
+        .bind(i64::from(helped))
+        .execute(db)
+        .await?;
+    Ok(kept.rows_affected() == 1)
 }
 
 /// Gives a guest's device a cookie.
@@ -271,6 +283,7 @@ fn participant_of(row: &AnyRow) -> Result<Participant, Error> {
         public_key: row.try_get("public_key")?,
         arrived_us: number(row, "arrived_us")?,
         admitted_us: number_if(row, "admitted_us")?,
+        helped: number_if(row, "helped")?.map(|helped| helped == 1),
     })
 }
 

@@ -11,6 +11,13 @@ export function consentLines(session: SessionView): string[] {
     .map((guest) => `${nameOf(session.state, guest)}: ${guest.grants.map((one) => text.consents[one]).join(', ')}`);
 }
 
+/** What guests said of their visit, as `Guest 1: It helped`. */
+export function feedbackLines(session: SessionView): string[] {
+  return guests(session.state).flatMap((guest) =>
+    guest.helped === undefined ? [] : [`${nameOf(session.state, guest)}: ${guest.helped ? text.feedback.helped : text.feedback.notHelped}`],
+  );
+}
+
 /** Lines of `Name: value`; what is empty is left out. */
 export function record(session: SessionView, note: string, now_us: number): string {
   const { state } = session;
@@ -28,6 +35,7 @@ export function record(session: SessionView, note: string, now_us: number): stri
     [text.record.reason, state.ended ? text.endReasons[state.ended.reason] : ''],
     [text.record.devices, devices.filter((device) => device !== '').join(', ')],
     [text.record.consents, consentLines(session).join('; ') || text.ended.noConsents],
+    [text.record.feedback, feedbackLines(session).join('; ')],
     [text.record.note, note.includes('\n') ? `\n${note}` : note],
     [text.record.id, session.id],
   ];

@@ -97,6 +97,13 @@ export class OpenSession {
   revoke = (invite: InviteId) => this.#try(() => staff.revokeInvite(this.id, invite));
   decline = (guest: ParticipantId) => this.#try(() => staff.decline(this.id, guest));
 
+  /** Reads the session again; after the end nothing tells of what is still added. Reading is an entry of its log. */
+  refresh = () =>
+    this.#try(async () => {
+      const { state, invites } = await staff.session(this.id);
+      this.#take(state, invites);
+    });
+
   /** Ends the session, with what stands in the note. */
   end = () =>
     this.#try(async () => {

@@ -75,6 +75,9 @@ export const en = {
     finished: {
       heading: 'Finished. Your camera is off.',
       body: 'No one can see you now. You can close this page.',
+      helped: 'It helped',
+      notHelped: 'It did not',
+      thanks: 'Thank you for telling us.',
     },
     declined: {
       heading: 'Your camera is off.',

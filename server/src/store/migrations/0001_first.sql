@@ -71,7 +71,8 @@ CREATE TABLE participant (
   device      TEXT   NOT NULL,
   public_key  BLOB,
   arrived_us  BIGINT NOT NULL,
-  admitted_us BIGINT
+  admitted_us BIGINT,
+  helped      BIGINT                    -- what a guest said afterwards: 1 it helped, 0 it did not
 );
 CREATE INDEX participant_by_session ON participant (session, arrived_us);
 
