@@ -212,22 +212,28 @@ pub async fn redeem(app: &App, stranger: &Stranger, request: &Redeem) -> Result<
     found.usable()?;
     let now_us = change.now_us();
     let known = participant::by_key(change.db(), found.invite.id, &key).await?;
-    let guest = match known {
+    let (guest, arrives) = match known {
         Some(known) if found.invite.participant == Some(known.id) || known.presence == Presence::Waiting => {
-            if known.presence == Presence::Left {
+            let back = known.presence == Presence::Left;
+            if back {
                 participant::set_presence(change.db(), known.id, Presence::Waiting, now_us).await?;
             }
-            known.id
+            (known.id, back)
         }
         Some(_) => return refuse_redeem(change, &found, used()).await,
         None if found.invite.expires_us <= now_us => return refuse_redeem(change, &found, expired()).await,
         None if found.invite.participant.is_some() && !request.take_over => {
             return refuse_redeem(change, &found, used()).await;
         }
-        None => arrive(&mut change, &found, key, request).await?,
+        None => (add(&mut change, &found, key, request).await?, true),
     };
     let actor = Actor::Guest(principal(guest, Role::Guest, "device_key")?);
-    write(&mut change, &found, actor, Action::InviteRedeem, None).await?;
+    write(&mut change, &found, actor.clone(), Action::InviteRedeem, None).await?;
+    if arrives {
+        let (session, object) = (Some(found.session.id), ("participant", guest.to_string()));
+        let action = Action::ParticipantArrive;
+        change.write(Note { actor, action, object, refused: None, session, details: None }).await?;
+    }
     let token = Token::random().map_err(fault)?;
     let login = LoginId::random().map_err(fault)?;
     participant::begin_login(change.db(), login, guest, &token.hash(), now_us, now_us + GUEST_SECONDS * 1_000_000)
@@ -237,7 +243,8 @@ pub async fn redeem(app: &App, stranger: &Stranger, request: &Redeem) -> Result<
     Ok(Bound { organisation: owner.organisation, session: found.session.id, participant: guest, token })
 }
 
-async fn arrive(change: &mut Change, found: &Found, key: Vec<u8>, request: &Redeem) -> Result<ParticipantId, Problem> {
+/// A guest who comes for the first time: the link is theirs, unless another device has to give its place.
+async fn add(change: &mut Change, found: &Found, key: Vec<u8>, request: &Redeem) -> Result<ParticipantId, Problem> {
     let now_us = change.now_us();
     if participant::of_session(change.db(), found.session.id).await?.len() >= PARTICIPANTS_PER_SESSION {
         return Err(Problem::new(Kind::Conflict, "Too many people joined this call. Call your technician."));
@@ -262,16 +269,6 @@ async fn arrive(change: &mut Change, found: &Found, key: Vec<u8>, request: &Rede
         invite::mark(change.db(), found.invite.id, Step::Redeemed, now_us).await?;
         invite::hold(change.db(), found.invite.id, new.id).await?;
     }
-    change
-        .write(Note {
-            actor: Actor::Guest(principal(new.id, Role::Guest, "device_key")?),
-            action: Action::ParticipantArrive,
-            object: ("participant", new.id.to_string()),
-            refused: None,
-            session: Some(found.session.id),
-            details: None,
-        })
-        .await?;
     Ok(new.id)
 }
 

@@ -1,5 +1,7 @@
 //! The unbroken line without a picture: invite, join, admit, allow, withdraw, freeze, note, end, and the log that proves it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_tests::{Device, House, NOON_US, redeem};
 use serde_json::json;
@@ -64,8 +66,8 @@ async fn a_session_from_invite_to_proof() {
             "session.create",
             "invite.create",
             "invite.open",
-            "participant.arrive",
             "invite.redeem",
+            "participant.arrive",
             "consent.grant",
             "participant.admit",
             "consent.revoke",

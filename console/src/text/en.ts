@@ -53,8 +53,17 @@ const problems: Record<ProblemCode | LocalCode, string> = {
   unexpected: 'The answer did not come from the server of Handlens. Check your network, then load the page again.',
 };
 
-/** Actions of the log as sentences about `who`. An action that is not here is shown by its name. */
-const actions: Record<string, (who: string) => string> = {
+/** What a consent is to, inside a sentence. */
+const allowed: Record<Purpose, string> = {
+  camera: 'the camera',
+  microphone: 'the microphone',
+  snapshots: 'photos',
+  recording: 'a recording',
+};
+const toWhat = (object: string) => (Object.hasOwn(allowed, object) ? allowed[object as Purpose] : object);
+
+/** Actions of the log as sentences about `who` and the entry's object. One that is not here is shown by its name. */
+const actions: Record<string, (who: string, object: string) => string> = {
   'session.create': (who) => `${who} opened the session.`,
   'session.list': (who) => `${who} looked at the list of sessions.`,
   'session.read': (who) => `${who} opened the session's page.`,
@@ -75,9 +84,9 @@ const actions: Record<string, (who: string) => string> = {
   'participant.admit': (who) => `${who} admitted a guest.`,
   'participant.decline': (who) => `${who} declined a guest.`,
   'participant.leave': (who) => `${who} left.`,
-  'guest.feedback': (who) => `${who} said whether it helped.`,
-  'consent.grant': (who) => `${who} gave a consent, signed on their device.`,
-  'consent.revoke': (who) => `${who} took a consent back.`,
+  'guest.feedback': (who, object) => `${who} said that it ${object === 'helped' ? 'helped' : 'did not help'}.`,
+  'consent.grant': (who, object) => `${who} allowed ${toWhat(object)}, signed on their device.`,
+  'consent.revoke': (who, object) => `${who} took back their consent to ${toWhat(object)}, signed on their device.`,
   'realtime.lease': (who) => `${who} was connected to the live picture.`,
   'realtime.lease_end': (who) => `${who} was disconnected from the live picture.`,
   'snapshot.request': (who) => `${who} asked for a photo.`,

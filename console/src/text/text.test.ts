@@ -68,6 +68,11 @@ describe('the log', () => {
   test('sentences', () => {
     expect(logSentence(entry, state)).toBe('Sam admitted a guest.');
     expect(logSentence({ ...entry, outcome: 'refused:conflict' }, state)).toBe('Refused (conflict): Sam admitted a guest.');
+    const said = (action: string, object: string) => logSentence({ ...entry, action, object, actor_kind: 'guest' }, state);
+    expect(said('consent.grant', 'camera')).toBe('A guest allowed the camera, signed on their device.');
+    expect(said('consent.revoke', 'snapshots')).toBe('A guest took back their consent to photos, signed on their device.');
+    expect(said('consent.grant', 'constructor')).toBe('A guest allowed constructor, signed on their device.');
+    expect(said('guest.feedback', 'not-helped')).toBe('A guest said that it did not help.');
     expect(logSentence({ ...entry, action: 'moon.land', actor_kind: 'guest', actor: 'par_x' }, state)).toBe('A guest: moon.land');
   });
 });

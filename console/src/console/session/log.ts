@@ -14,6 +14,6 @@ export function actor(entry: LogEntry, state: SessionState): string {
 /** The whole entry in one sentence. An action this console does not know yet is shown by its name. */
 export function logSentence(entry: LogEntry, state: SessionState): string {
   const who = actor(entry, state);
-  const said = text.log.actions[entry.action]?.(who) ?? text.log.unknown(who, entry.action);
+  const said = text.log.actions[entry.action]?.(who, entry.object) ?? text.log.unknown(who, entry.action);
   return entry.outcome === 'ok' ? said : text.log.refused(said, entry.outcome.replace(/^refused:/, ''));
 }
