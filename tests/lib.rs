@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test stops where it fails")]
 
+mod process;
+
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -16,6 +18,8 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
+
+pub use process::Process;
 
 pub const ORGANISATION: &str = "City Clinic";
 pub const PHONE: &str = "+1 (555) 010-0100";
@@ -83,8 +87,7 @@ impl House {
 
     /// Somebody without a cookie.
     pub fn stranger(&self) -> Person {
-        let origin = self.server.url().origin().ascii_serialization();
-        Person { http: reqwest::Client::new(), origin, cookie: None }
+        Person::stranger(&self.server.url().origin().ascii_serialization())
     }
 
     /// Sam after logging in again.
@@ -163,6 +166,26 @@ impl Device {
 }
 
 impl Person {
+    /// Somebody without a cookie at the server with this origin.
+    pub fn stranger(origin: &str) -> Self {
+        Self { http: reqwest::Client::new(), origin: origin.to_owned(), cookie: None }
+    }
+
+    /// Somebody who was known there before.
+    pub fn with_cookie(origin: &str, cookie: &str) -> Self {
+        Self { cookie: Some(cookie.to_owned()), ..Self::stranger(origin) }
+    }
+
+    /// As [`Self::post`]; `None` when no whole answer came: the server was killed.
+    pub async fn try_post(&self, path: &str, body: Value) -> Option<Answer> {
+        self.try_send(Method::POST, path, Some(body.to_string().into_bytes()), &[("origin", &self.origin)]).await
+    }
+
+    /// As [`Self::put`]; `None` when no whole answer came.
+    pub async fn try_put(&self, path: &str, body: Value) -> Option<Answer> {
+        self.try_send(Method::PUT, path, Some(body.to_string().into_bytes()), &[("origin", &self.origin)]).await
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, &[]).await
     }
@@ -177,6 +200,16 @@ impl Person {
 
     /// Any request; `headers` replace what a browser of ours would send.
     pub async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
+        self.try_send(method, path, body, headers).await.expect("an answer")
+    }
+
+    async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
         let mut request = self.http.request(method, format!("{}{path}", self.origin));
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
@@ -187,12 +220,12 @@ impl Person {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await.ok()?;
         let cookie = response.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
         let cookie = cookie.and_then(|value| value.split(';').next()).map(str::to_owned);
         let status = response.status();
-        let bytes = response.bytes().await.unwrap();
-        Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), cookie }
+        let bytes = response.bytes().await.ok()?;
+        Some(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), cookie })
     }
 
     /// A stream of server-sent events: [`Events::next`] gives the next `state`.

@@ -249,7 +249,8 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 
 #[allow(clippy::disallowed_methods, reason = "the log level is the environment's")]
 fn log_to_stderr(default: &str) {
-    let filter = std::env::var("HANDLENS_LOG").unwrap_or_else(|_| default.to_owned());
+    // moq-net warns at every ordinary close.
+    let filter = std::env::var("HANDLENS_LOG").unwrap_or_else(|_| format!("{default},moq_net=error"));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter)).init();
 }
 

@@ -9,10 +9,10 @@ use handlens_audit::{Action, Actor};
 use handlens_protocol::api::Ticket;
 use handlens_protocol::broadcast::{self, Purpose};
 use handlens_protocol::state::{ParticipantKind, Phase, Presence};
-use handlens_protocol::{Kind, Problem, Role, consent};
+use handlens_protocol::{Kind, ParticipantId, Problem, Role, consent};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::access::{GuestPermit, SessionPermit, principal};
+use crate::access::{self, GuestPermit, SessionPermit, principal};
 use crate::app::{App, fault};
 use crate::audit::Note;
 use crate::relay::{self, LeaseEvent, LeaseInfo, Scope, Selector, Subscribe};
@@ -97,11 +97,22 @@ async fn still_allowed(change: &mut crate::audit::Change, scope: &Scope) -> Resu
         return Ok(false);
     }
     let grants = participant::grants(change.db(), scope.session).await?;
-    Ok(scope.publish.iter().all(|purpose| match purpose {
-        Purpose::Data => true,
-        Purpose::Camera => grants.contains(&(scope.participant, consent::Purpose::Camera)),
-        Purpose::Microphone => grants.contains(&(scope.participant, consent::Purpose::Microphone)),
-    }))
+    let staff = scope.user.is_some();
+    Ok(scope.publish.iter().all(|purpose| may_publish(*purpose, staff, scope.participant, &grants)))
+}
+
+/// What the policy table says of a broadcast, with the consents that are in force.
+fn may_publish(
+    purpose: Purpose,
+    staff: bool,
+    who: ParticipantId,
+    grants: &[(ParticipantId, consent::Purpose)],
+) -> bool {
+    let rule = access::broadcast(purpose);
+    if staff {
+        return rule.staff;
+    }
+    rule.guest && rule.consent.is_none_or(|consent| grants.contains(&(who, consent)))
 }
 
 async fn staff_scope(app: &App, tx: &mut Transaction, permit: &SessionPermit) -> Result<Scope, Problem> {
@@ -119,7 +130,7 @@ async fn staff_scope(app: &App, tx: &mut Transaction, permit: &SessionPermit) ->
         participant: me.id,
         user: Some(permit.staff.account.id),
         login: permit.staff.login,
-        publish: vec![Purpose::Data],
+        publish: Purpose::ALL.into_iter().filter(|purpose| may_publish(*purpose, true, me.id, &[])).collect(),
         subscribe: Subscribe::Session,
     })
 }
@@ -135,16 +146,12 @@ async fn guest_scope(app: &App, tx: &mut Transaction, permit: &GuestPermit) -> R
         return Err(Problem::new(Kind::NotAdmitted, "You were not let in yet. Stay on this page."));
     }
     let grants = participant::grants(tx.connection(), row.id).await?;
-    let allowed = |purpose| grants.contains(&(permit.participant(), purpose));
-    let mut publish = vec![Purpose::Data];
-    if allowed(consent::Purpose::Camera) {
-        publish.push(Purpose::Camera);
-    }
-    if allowed(consent::Purpose::Microphone) {
-        publish.push(Purpose::Microphone);
-    }
+    let publish =
+        Purpose::ALL.into_iter().filter(|purpose| may_publish(*purpose, false, permit.participant(), &grants));
     let staff = everybody.iter().filter(|who| matches!(who.kind, ParticipantKind::Technician));
-    let subscribe = Subscribe::Named(staff.map(|who| (who.id, Purpose::Data)).collect());
+    let read = Purpose::ALL.into_iter().filter(|purpose| access::broadcast(*purpose).read_by_guests);
+    let subscribe = Subscribe::Named(staff.flat_map(|who| read.clone().map(|purpose| (who.id, purpose))).collect());
+    let publish = publish.collect();
     app.live.publish(&snapshot::take(tx.connection(), &row).await?.state);
     Ok(Scope {
         organisation: row.organisation,

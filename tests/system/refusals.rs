@@ -1,5 +1,7 @@
 //! Bad input: each gets a typed error with a stable code, changes nothing, and never brings the server down.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
 use handlens_protocol::Kind;
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_seal::signature::SigningKey;

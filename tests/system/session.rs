@@ -4,7 +4,7 @@
 
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_tests::{Device, House, NOON_US, redeem};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// From the invite to the end, as each side sees it, and the log names every step once, in order.
 #[tokio::test]
@@ -109,6 +109,31 @@ async fn a_guest_says_whether_it_helped() {
     let entries = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "guest.feedback");
     let entries: Vec<_> = entries.map(|entry| (entry["actor"].as_str().unwrap(), &entry["object"])).collect();
     assert_eq!(entries, [(not.participant(), &json!("not-helped")), (helped.participant(), &json!("helped"))]);
+    house.server.shutdown().await;
+}
+
+/// Leaving ends what a guest allowed, and it stays known what that was; what they took back themselves is not in it.
+#[tokio::test]
+async fn consents_of_those_who_left_stay_known() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let patient = house.guest(&sam, &session).await;
+    for (purpose, decision) in [
+        (Purpose::Camera, Decision::Grant),
+        (Purpose::Snapshots, Decision::Grant),
+        (Purpose::Snapshots, Decision::Revoke),
+    ] {
+        patient.decide(&house, purpose, decision).await.ok();
+    }
+    let guest =
+        async || sam.get(&format!("/api/sessions/{session}")).await.ok().body["state"]["participants"][1].clone();
+    let before = guest().await;
+    assert_eq!((&before["grants"], &before["grants_until_left"]), (&json!(["camera"]), &Value::Null));
+    patient.person.post("/api/guest/leave", json!({})).await.ok();
+    let after = guest().await;
+    assert_eq!((&after["grants"], &after["grants_until_left"]), (&json!([]), &json!(["camera"])));
+    sam.post(&format!("/api/sessions/{session}/end"), json!({})).await.ok();
+    assert_eq!(guest().await["grants_until_left"], json!(["camera"]));
     house.server.shutdown().await;
 }
 

@@ -1,5 +1,7 @@
 //! HTTPS as other machines meet it: TLS 1.3 alone, a certificate that is renewed while the server runs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use handlens_protocol::{Problem, Role};
 
 pub use guard::guard;
 pub use permit::{GuestPermit, SessionPermit, Staff, Stranger};
-pub use table::{Reach, Row, TABLE, Who, row};
+pub use table::{Broadcast, Reach, Row, TABLE, Who, broadcast, row};
 
 use crate::app::fault;
 pub use crate::store::session::Owner;

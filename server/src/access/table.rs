@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn pictures_and_sound_need_consent() {
         for purpose in broadcast::Purpose::ALL {
-            let rule = super::broadcast(purpose);
+            let rule = broadcast(purpose);
             assert_eq!(rule.consent.is_none(), purpose == broadcast::Purpose::Data, "{purpose:?}");
             assert!(!rule.read_by_guests || rule.staff, "{purpose:?}");
         }
