@@ -1,6 +1,8 @@
 //! The session as people see it, taken inside the change that made it so.
 
+use handlens_protocol::ParticipantId;
 use handlens_protocol::api::InviteView;
+use handlens_protocol::consent::Purpose;
 use handlens_protocol::state::{Participant as Shown, SessionState};
 use sqlx::AnyConnection;
 
@@ -16,6 +18,10 @@ use crate::store::{self, participant};
 /// When the database does not answer.
 pub async fn take(db: &mut AnyConnection, row: &Session) -> Result<Snapshot, store::Error> {
     let grants = participant::grants(db, row.id).await?;
+    let left = participant::grants_until_left(db, row.id).await?;
+    let of = |grants: &[(ParticipantId, Purpose)], who| {
+        grants.iter().filter(|(id, _)| *id == who).map(|(_, purpose)| *purpose).collect()
+    };
     let participants = participant::of_session(db, row.id).await?;
     let invites = invite::of_session(db, row.id).await?;
     let at_us = row.ended.map(|ended| ended.at_us).or(row.live_us).unwrap_or(row.created_us);
@@ -33,7 +39,8 @@ pub async fn take(db: &mut AnyConnection, row: &Session) -> Result<Snapshot, sto
                 kind: who.kind,
                 name: who.name,
                 presence: who.presence,
-                grants: grants.iter().filter(|(id, _)| *id == who.id).map(|(_, purpose)| *purpose).collect(),
+                grants: of(&grants, who.id),
+                grants_until_left: of(&left, who.id),
                 device: who.device,
                 arrived_us: who.arrived_us,
                 admitted_us: who.admitted_us,

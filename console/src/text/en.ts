@@ -341,6 +341,7 @@ export const en = {
     neverLive: 'Nobody was admitted',
     consents: 'Consents at the end',
     noConsents: 'None',
+    untilLeft: (consent: string) => `${consent} (until they left)`,
     feedback: 'Feedback',
     noFeedback: 'Nothing said yet',
     lookAgain: 'Look again',

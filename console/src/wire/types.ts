@@ -39,6 +39,8 @@ export interface Participant {
   name: string;
   presence: Presence;
   grants: Purpose[];
+  /** What they still allowed when they left, which ended it. */
+  grants_until_left?: Purpose[];
   device: string;
   arrived_us: number;
   admitted_us?: number;

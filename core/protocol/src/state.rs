@@ -60,6 +60,9 @@ pub struct Participant {
     pub presence: Presence,
     /// What they allow at this moment.
     pub grants: Vec<Purpose>,
+    /// What they still allowed when they left, were turned away or were replaced, which ended it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants_until_left: Vec<Purpose>,
     /// What the device says it is, e.g. `Chrome on Android`.
     pub device: String,
     /// When they arrived.

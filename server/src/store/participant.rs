@@ -233,20 +233,40 @@ pub async fn decide(db: &mut AnyConnection, who: ParticipantId, new: &Consent<'_
     Ok(true)
 }
 
-/// Takes back everything a guest allowed: they left or were replaced.
+/// Ends everything a guest allows, and keeps what that was: they left, were turned away or were replaced.
 pub async fn withdraw_all(db: &mut AnyConnection, who: ParticipantId) -> Result<(), Error> {
-    sqlx::query("UPDATE consent SET in_force = 0 WHERE participant = $1").bind(who.to_string()).execute(db).await?;
+    sqlx::query("UPDATE consent SET in_force = 2 WHERE participant = $1 AND in_force = 1")
+        .bind(who.to_string())
+        .execute(db)
+        .await?;
     Ok(())
 }
 
 /// What everybody of a session allows now.
 pub async fn grants(db: &mut AnyConnection, session: SessionId) -> Result<Vec<(ParticipantId, Purpose)>, Error> {
+    in_force(db, session, 1).await
+}
+
+/// What everybody of a session still allowed when their visit ended, and ended it with that.
+pub async fn grants_until_left(
+    db: &mut AnyConnection,
+    session: SessionId,
+) -> Result<Vec<(ParticipantId, Purpose)>, Error> {
+    in_force(db, session, 2).await
+}
+
+async fn in_force(
+    db: &mut AnyConnection,
+    session: SessionId,
+    how: i64,
+) -> Result<Vec<(ParticipantId, Purpose)>, Error> {
     let rows = sqlx::query(
         "SELECT consent.participant AS participant, consent.purpose AS purpose
          FROM consent JOIN participant ON participant.id = consent.participant
-         WHERE participant.session = $1 AND consent.in_force = 1 ORDER BY consent.at_us",
+         WHERE participant.session = $1 AND consent.in_force = $2 ORDER BY consent.at_us",
     )
     .bind(session.to_string())
+    .bind(how)
     .fetch_all(db)
     .await?;
     rows.iter()

@@ -18,12 +18,12 @@ describe('the record', () => {
         ended: { reason: 'idle', at_us: 1e15 + 754e6 },
         participants: [
           { id: 'par_t', kind: 'technician', name: 'Sam', presence: 'left', grants: [], device: '', arrived_us: 1 },
-          { id: 'par_g', kind: 'guest', name: '', presence: 'left', grants: ['camera'], device: 'Chrome on Android', arrived_us: 1, admitted_us: 1e15, helped: false },
+          { id: 'par_g', kind: 'guest', name: '', presence: 'left', grants: [], grants_until_left: ['camera'], device: 'Chrome on Android', arrived_us: 1, admitted_us: 1e15, helped: false },
         ],
       },
     };
     const said = record(session, 'Display shows E-07.', 0);
-    for (const part of ['Title: Pump', 'Patient: Dana Weber\n', 'Technician: Sam', 'Duration: 12:34', 'Consents: Guest 1: Camera', 'Feedback: Guest 1: It did not help', 'Note: Display shows E-07.', 'Session: ses_1']) {
+    for (const part of ['Title: Pump', 'Patient: Dana Weber\n', 'Technician: Sam', 'Duration: 12:34', 'Consents: Guest 1: Camera (until they left)', 'Feedback: Guest 1: It did not help', 'Note: Display shows E-07.', 'Session: ses_1']) {
       expect(said).toContain(part);
     }
     expect(record(session, '', 0)).not.toContain('Note');

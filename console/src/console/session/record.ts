@@ -4,11 +4,17 @@ import type { SessionView } from '../../wire/types';
 import { elapsed, fullMoment } from '../clock';
 import { guests, liveFor, nameOf } from './model';
 
-/** Consents of each guest, as `Guest 1: Camera, Photos`. */
+/** Consents of each guest, as `Guest 1: Camera, Photos (until they left)`. */
 export function consentLines(session: SessionView): string[] {
-  return guests(session.state)
-    .filter((guest) => guest.grants.length > 0)
-    .map((guest) => `${nameOf(session.state, guest)}: ${guest.grants.map((one) => text.consents[one]).join(', ')}`);
+  return guests(session.state).flatMap((guest) => {
+    const { grants, grants_until_left = [] } = guest;
+    const ended = grants_until_left.filter((one) => !grants.includes(one));
+    const said = [
+      ...grants.map((one) => text.consents[one]),
+      ...ended.map((one) => text.ended.untilLeft(text.consents[one])),
+    ];
+    return said.length > 0 ? [`${nameOf(session.state, guest)}: ${said.join(', ')}`] : [];
+  });
 }
 
 /** What guests said of their visit, as `Guest 1: It helped`. */

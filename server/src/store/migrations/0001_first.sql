@@ -94,7 +94,7 @@ CREATE TABLE consent (
   expires_us     BIGINT NOT NULL,
   signature      BLOB   NOT NULL,
   at_us          BIGINT NOT NULL,
-  in_force       BIGINT NOT NULL,       -- 1: the newest grant of its purpose, not withdrawn
+  in_force       BIGINT NOT NULL,       -- 1: the newest grant of its purpose, not withdrawn; 2: it was, until they left
   PRIMARY KEY (participant, nonce)
 );
 
