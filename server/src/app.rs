@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use handlens_protocol::{Kind, OrganisationId, Problem};
+use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
 use crate::attempts::Attempts;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub attempts: Attempts,
     /// What is counted and not listed.
     pub counters: Counters,
+    /// Cancelled when the server goes down: what would last for ever ends.
+    pub stop: CancellationToken,
 }
 
 /// Refusals that are counted, not listed one by one.

@@ -109,7 +109,6 @@ pub struct Server {
     app: App,
     address: SocketAddr,
     setup: Option<Zeroizing<String>>,
-    stop: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -124,9 +123,9 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let (app, setup) = online(&config, clock, address).await?;
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(serve::accept(app.clone(), listener, tls, stop.clone(), tasks.clone()));
-        Ok(Self { app, address, setup, stop, tasks })
+        let tasks = TaskTracker::new();
+        tasks.spawn(serve::accept(app.clone(), listener, tls, tasks.clone()));
+        Ok(Self { app, address, setup, tasks })
     }
 
     /// What people type.
@@ -157,7 +156,7 @@ impl Server {
 
     /// Ends connections and leases, finishes the log's signatures, closes the database. Takes a few seconds at most.
     pub async fn shutdown(self) {
-        self.stop.cancel();
+        self.app.stop.cancel();
         if let Some(relay) = self.app.live.relay() {
             relay.clone().shutdown().await;
         }
@@ -222,6 +221,7 @@ async fn parts(
         setup: identity::Setup::default(),
         attempts: attempts::Attempts::default(),
         counters: app::Counters::default(),
+        stop: CancellationToken::new(),
     }))
 }
 

@@ -24,13 +24,8 @@ const CONNECTIONS: usize = 4_096;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Accepts connections until told to stop; each connection then finishes the request it is in.
-pub(crate) async fn accept(
-    app: App,
-    listener: TcpListener,
-    tls: Option<Certificates>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
+pub(crate) async fn accept(app: App, listener: TcpListener, tls: Option<Certificates>, tasks: TaskTracker) {
+    let stop = app.stop.clone();
     let router = crate::http::router(app.clone());
     let acceptor = match tls.map(|certificates| certificates.acceptor()).transpose() {
         Ok(acceptor) => acceptor,

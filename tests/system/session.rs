@@ -283,3 +283,14 @@ async fn a_lost_administrator_is_recovered() {
     house.stranger().post("/api/login", login(&password)).await.ok();
     house.server.shutdown().await;
 }
+
+/// A server goes down at once, also while somebody watches: the streams end, the clients come back to the next one.
+#[tokio::test]
+async fn going_down_does_not_wait_for_watchers() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let mut console = sam.events(&format!("/api/sessions/{session}/events")).await;
+    console.next().await.unwrap();
+    house.server.shutdown().await;
+    assert!(console.next().await.is_none());
+}

@@ -18,7 +18,7 @@ use crate::live::Snapshot;
 /// The body of an event route.
 pub(super) type Stream = Sse<axum::response::sse::KeepAliveStream<BoxStream<'static, Result<Event, Infallible>>>>;
 
-/// Streams a session to one reader, as `show` lets them see it, until the session or their login ends.
+/// Streams a session to one reader, as `show` lets them see it, until the session, their login or the server ends.
 pub(super) fn stream<T: Serialize>(
     app: &App,
     now: Snapshot,
@@ -28,6 +28,7 @@ pub(super) fn stream<T: Serialize>(
     let mut room = app.live.watch(now);
     room.mark_changed();
     let mut ended = app.live.ended_logins();
+    let stop = app.stop.clone();
     let states = futures::stream::unfold((room, false), async move |(mut room, over)| {
         if over {
             return None;
@@ -37,9 +38,13 @@ pub(super) fn stream<T: Serialize>(
         let over = snapshot.state.phase == Phase::Ended;
         Some((snapshot, (room, over)))
     });
-    let logged_out = async move {
+    let over = async move {
         loop {
-            match ended.recv().await {
+            let heard = tokio::select! {
+                () = stop.cancelled() => return,
+                heard = ended.recv() => heard,
+            };
+            match heard {
                 Ok(other) if other != login => {}
                 // Ours, or too many to be sure: the reader asks again and meets the guard.
                 Ok(_) | Err(RecvError::Lagged(_) | RecvError::Closed) => return,
@@ -47,7 +52,7 @@ pub(super) fn stream<T: Serialize>(
         }
     };
     let events = states
-        .take_until(Box::pin(logged_out))
+        .take_until(Box::pin(over))
         .filter_map(move |snapshot| {
             std::future::ready(show(&snapshot).and_then(|shown| Event::default().event("state").json_data(shown).ok()))
         })

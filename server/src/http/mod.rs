@@ -14,6 +14,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use handlens_protocol::{Kind, Problem};
+use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -89,13 +90,15 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || {
             Refusal(Problem::new(Kind::MethodNotAllowed, "This address does not take that method."))
         });
+    // Scripts shrink to a third. Answers of the API stay as they are: they hold secrets beside what others chose (BREACH).
+    let pages = Router::new().fallback(pages::page).layer(CompressionLayer::new());
     Router::new()
         .merge(routes)
         .route(
             "/api/{*rest}",
             axum::routing::any(async || Refusal(Problem::new(Kind::NotFound, "There is nothing at this address."))),
         )
-        .fallback(pages::page)
+        .fallback_service(pages)
         .layer(from_fn_with_state(app.clone(), pages::headers))
         .layer(from_fn(body::bounded))
         .with_state(app)
