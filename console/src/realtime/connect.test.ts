@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Ticket } from '../wire/types';
 import { openLink, type LinkEvent } from './connect';
+import { CLOSE } from './close';
 import type { Connection } from './moq';
 import { race, type Dialled } from './transport';
 
@@ -105,7 +106,7 @@ describe('a link', () => {
       dial: (): Promise<Dialled> => {
         const fake = fakeConnection();
         connections.push(fake);
-        return Promise.resolve({ connection: fake.connection, via: 'webtransport' });
+        return Promise.resolve({ connection: fake.connection, via: 'webtransport', closeCode: () => undefined });
       },
       onEvent: ({ kind }) => events.push(kind),
       onConnection: (_connection, _ticket, signal) => {
@@ -127,6 +128,27 @@ describe('a link', () => {
     expect(connections).toHaveLength(3);
     expect(gone).toBe(3);
   });
+
+  /** Two windows of one person do not push each other out in turn: the one that lost its place waits long. */
+  test('yields to the window that took its place', async () => {
+    const waits: number[] = [];
+    const fake = fakeConnection();
+    const link = openLink({
+      network,
+      random: () => 1,
+      ticket: () => Promise.resolve(ticket(1)),
+      dial: () => Promise.resolve({ connection: fake.connection, via: 'webtransport', closeCode: () => CLOSE.Superseded }),
+      onEvent: (event) => {
+        if (event.kind === 'lost') waits.push(event.retry_ms);
+      },
+      onConnection: () => undefined,
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    fake.end();
+    await vi.advanceTimersByTimeAsync(1_000);
+    link.close();
+    expect(waits).toEqual([30_000]);
+  });
 });
 
 /** The network's return ends a long wait at once; its loss ends a connection that would only find out later. */
@@ -136,7 +158,7 @@ test('a link follows the network', async () => {
   const link = openLink({
     network,
     ticket: () => (works ? Promise.resolve(ticket(1)) : Promise.reject(new Error('no way'))),
-    dial: () => Promise.resolve({ connection: fakeConnection().connection, via: 'websocket' }),
+    dial: () => Promise.resolve({ connection: fakeConnection().connection, via: 'websocket', closeCode: () => undefined }),
     onEvent: ({ kind }) => events.push(kind),
     onConnection: () => undefined,
   });

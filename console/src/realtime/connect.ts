@@ -4,6 +4,7 @@
  */
 import { backoffMs } from '../wire/stream';
 import type { Ticket } from '../wire/types';
+import { CLOSE } from './close';
 import type { Connection } from './moq';
 import { settledOr } from './signals';
 import { dial, type Dialled, type Via } from './transport';
@@ -12,7 +13,7 @@ export type LinkEvent =
   | { kind: 'connecting'; attempt: number }
   | { kind: 'connected'; via: Via }
   /** `offline`: the device says so; `refused`: no ticket; `unreachable`: neither way opened; `closed`: it was open. */
-  | { kind: 'lost'; why: 'offline' | 'refused' | 'unreachable' | 'closed'; error?: unknown; retry_ms: number };
+  | { kind: 'lost'; why: 'offline' | 'refused' | 'unreachable' | 'closed'; error?: unknown; closeCode?: number | undefined; retry_ms: number };
 
 export interface LinkOptions {
   /** A fresh ticket: it is spent by one attempt. */
@@ -37,6 +38,8 @@ export interface Link {
 
 /** A connection that held for so long was sound: the next wait is short again, ms. */
 const SOUND_MS = 10_000;
+/** Another window of the same person took the place; coming back at once would push that one out in turn, ms. */
+const YIELD_MS = 30_000;
 
 export function openLink(options: LinkOptions): Link {
   const random = options.random ?? Math.random;
@@ -76,13 +79,14 @@ export function openLink(options: LinkOptions): Link {
       current = new AbortController();
       options.onEvent({ kind: 'connecting', attempt });
       const started = performance.now();
-      const { why, error } = await hold(options, current.signal);
+      const { why, error, closeCode } = await hold(options, current.signal);
       if (stopped()) return;
       if (why === 'closed' && performance.now() - started > SOUND_MS) attempt = 0;
-      const retry_ms = hurried ? 0 : backoffMs(attempt, random());
+      const backoff_ms = closeCode === CLOSE.Superseded ? YIELD_MS : backoffMs(attempt, random());
+      const retry_ms = hurried ? 0 : backoff_ms;
       attempt = hurried ? 0 : attempt + 1;
       hurried = false;
-      options.onEvent({ kind: 'lost', why: isOffline() ? 'offline' : why, error, retry_ms });
+      options.onEvent({ kind: 'lost', why: isOffline() ? 'offline' : why, error, closeCode, retry_ms });
       await wait(retry_ms);
     }
   };
@@ -103,7 +107,7 @@ export function openLink(options: LinkOptions): Link {
   };
 }
 
-type Loss = { why: 'refused' | 'unreachable' | 'closed'; error?: unknown };
+type Loss = { why: 'refused' | 'unreachable' | 'closed'; error?: unknown; closeCode?: number | undefined };
 
 /** One attempt and, if it succeeds, the whole life of its connection. */
 async function hold(options: LinkOptions, signal: AbortSignal): Promise<Loss> {
@@ -130,7 +134,7 @@ async function hold(options: LinkOptions, signal: AbortSignal): Promise<Loss> {
     over.abort();
     dialled.connection.close();
   }
-  return { why: 'closed' };
+  return { why: 'closed', closeCode: dialled.closeCode() };
 }
 
 function isOffline(): boolean {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { ReceiverReport } from '../wire/types';
 import { CameraClock } from './clock';
 import { MAX_BPS, MIN_BPS, Rate, START_BPS } from './rate';
-import { decodePresence, decodeReport, decodeState, encodeRecord, type CameraReport } from './records';
+import { decodePresence, decodeReport, decodeState, encodeRecord } from './records';
 import { ViewCounters } from './view-counters';
 
-const report = (queue_delay_ms: number, received_bps = 1_000_000): CameraReport => ({
+const report = (queue_delay_ms: number, received_bps = 1_000_000): ReceiverReport => ({
   v: 1,
   at_us: 1,
   received_bps,

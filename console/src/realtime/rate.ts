@@ -2,7 +2,7 @@
  * How many bits the camera may use, from what the viewers report. A viewer's queueing delay is the first sign of a full
  * link: back off below what arrives, wait, then grow slowly. Pure; time is an argument.
  */
-import type { CameraReport } from './records';
+import type { ReceiverReport } from '../wire/types';
 
 export const MIN_BPS = 150_000;
 export const MAX_BPS = 2_500_000;
@@ -23,10 +23,10 @@ const HALF_RATE_BPS = 400_000;
 export class Rate {
   target_bps = START_BPS;
   private held_until = 0;
-  private readonly viewers = new Map<string, { report: CameraReport; at: number }>();
+  private readonly viewers = new Map<string, { report: ReceiverReport; at: number }>();
 
   /** Takes a report of `viewer` that came at `now` ms and gives the new target, bit/s. The slowest viewer decides. */
-  report(viewer: string, report: CameraReport, now: number): number {
+  report(viewer: string, report: ReceiverReport, now: number): number {
     this.viewers.set(viewer, { report, at: now });
     for (const [name, { at }] of this.viewers) if (now - at > FORGET_MS) this.viewers.delete(name);
     const reports = [...this.viewers.values()].map((seen) => seen.report);

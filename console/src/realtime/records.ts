@@ -8,19 +8,13 @@ export const PRESENCE_TRACK = 'presence';
 export const REPORT_TRACK = 'report';
 export const STATE_TRACK = 'state';
 
-/** A report is about one camera; a viewer who watches two sends two. */
-export interface CameraReport extends ReceiverReport {
-  /** Whose camera it is about. */
-  participant: string;
-}
-
 /** Bytes of a presence or report. */
 const RECORD_BYTES = 1024;
 /** Bytes of a session's state: sixteen people and little more. */
 const STATE_BYTES = 64 * 1024;
 const CAMERAS: readonly CameraPresence[] = ['on', 'paused', 'hidden', 'stopped', 'off'];
 
-export function encodeRecord(value: DevicePresence | CameraReport): Uint8Array {
+export function encodeRecord(value: DevicePresence | ReceiverReport): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
@@ -32,7 +26,7 @@ export function decodePresence(bytes: Uint8Array): DevicePresence | undefined {
   return { v: 1, camera, clock_us, unix_us };
 }
 
-export function decodeReport(bytes: Uint8Array): CameraReport | undefined {
+export function decodeReport(bytes: Uint8Array): ReceiverReport | undefined {
   const value = parse(bytes, RECORD_BYTES);
   const at_us = time(value?.['at_us']);
   const received_bps = amount(value?.['received_bps']);

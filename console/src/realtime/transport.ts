@@ -11,6 +11,8 @@ export type Via = 'webtransport' | 'websocket';
 export interface Dialled {
   connection: Connection;
   via: Via;
+  /** Why the server closed it (`close.ts`), once it did and said so. */
+  closeCode: () => number | undefined;
 }
 
 /** How long WebTransport is alone, ms. */
@@ -33,7 +35,12 @@ export async function dial(ticket: Ticket, signal: AbortSignal): Promise<Dialled
   });
   const via: Via = ways.length === 2 && index === 0 ? 'webtransport' : 'websocket';
   udpBlocked = via === 'websocket';
-  return { connection: connection(ticket.udp_url, value), via };
+  let closeCode: number | undefined;
+  value.closed.then(
+    (info) => (closeCode = info.closeCode),
+    () => undefined,
+  );
+  return { connection: connection(ticket.udp_url, value), via, closeCode: () => closeCode };
 }
 
 export type Way<T> = () => Promise<T>;

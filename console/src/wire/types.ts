@@ -70,9 +70,12 @@ export interface DevicePresence {
   unix_us: number;
 }
 
-/** What a viewer says on the `report` track of its data broadcast, twice a second. */
+/** What a viewer says of one camera on the `report` track of its data broadcast, twice a second. */
 export interface ReceiverReport {
   v: number;
+  /** Whose camera it is about. */
+  participant: ParticipantId;
+  /** On the viewer's own monotonic clock, µs. */
   at_us: number;
   received_bps: number;
   frames_shown: number;

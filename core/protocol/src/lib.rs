@@ -7,6 +7,7 @@
 //! ```text
 //!  id ── who and what          role ── who may            consent ── what a person allowed, and in which words
 //!  api ── HTTPS bodies         state ── what all see       broadcast ── names on the realtime plane
+//!  close ── why a realtime connection ended
 //!  limits ── how much          problem ── what went wrong  private ── values that never print
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 pub mod api;
 pub mod broadcast;
+pub mod close;
 pub mod consent;
 pub mod id;
 pub mod limits;

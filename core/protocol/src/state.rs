@@ -148,6 +148,25 @@ pub struct DevicePresence {
     pub unix_us: u64,
 }
 
+/// What a viewer says of one camera on the `report` track of its own data broadcast: every 500 ms a whole record in a
+/// group of its own, at most 1024 bytes; a viewer of two cameras writes two. The publisher's rate follows from the newest
+/// report of each viewer, the slowest one decides. Every number is finite and not negative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReceiverReport {
+    /// Format version, 1.
+    pub v: u8,
+    /// Whose camera it is about.
+    pub participant: ParticipantId,
+    /// When it was written, µs on the viewer's own monotonic clock.
+    pub at_us: u64,
+    /// What arrived since the report before it, bit/s.
+    pub received_bps: f64,
+    /// Pictures shown since the viewer began.
+    pub frames_shown: u64,
+    /// How much longer the way takes than at its best, the mean since the report before it, ms.
+    pub queue_delay_ms: f64,
+}
+
 /// Why there is or is not a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,7 +16,7 @@ use super::endpoint::{FAREWELL, H3, MOQ};
 use super::lease::{Carrier, EndReason, Guard};
 use super::room::Room;
 use super::ticket::{Refusal, TICKET_PROTOCOL};
-use super::{CloseCode, Counter, Error, Scope, Shared};
+use super::{CloseCode, Counter, Error, Scope, Shared, abort};
 
 /// Accepts connections on one endpoint until it is closed.
 pub(super) async fn accept(shared: Arc<Shared>, endpoint: quinn::Endpoint) {
@@ -91,7 +91,7 @@ async fn quic(shared: &Shared, incoming: quinn::Incoming, permit: OwnedSemaphore
                 drop(permit);
                 serve(shared, handshake, lease, session).await?;
             }
-            Err(code) => handshake.close(code.into()),
+            Err(code) => handshake.close(abort(code)),
         }
     }
     // Whatever the peer says: nothing more comes or goes.
@@ -192,7 +192,7 @@ async fn serve<S: moq_net::transport::poll::Session>(
     tokio::select! {
         error = &mut running => lease.ended(natural_end(&error)),
         () = lease.stopped() => {
-            session.abort(lease.why().unwrap_or(EndReason::Revoked).code().into());
+            session.abort(abort(lease.why().unwrap_or(EndReason::Revoked).code()));
             // One turn of the driver sends the close; without a driver, what was published is gone at once.
             let _ = timeout(Duration::ZERO, &mut running).await;
         }

@@ -32,7 +32,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use bytes::Bytes;
-use handlens_protocol::{OrganisationId, SessionId};
+pub use handlens_protocol::close::CloseCode;
+use handlens_protocol::{OrganisationId, SessionId, close};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -125,70 +126,9 @@ pub struct Offer {
     pub certificate_sha256: [[u8; 32]; 2],
 }
 
-/// Why the server closed a connection. MoQ leaves 64 and above to the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CloseCode {
-    /// The ticket was never issued, or has been revoked. Ask for a new one.
-    TicketUnknown,
-    /// The ticket is older than 10 s. Ask for a new one.
-    TicketExpired,
-    /// The ticket was used before. Ask for a new one, and wonder who did.
-    TicketReplayed,
-    /// The relay holds as many connections as it may. Try later.
-    Full,
-    /// Consent, login or participant ended. Ask over HTTPS what is still allowed.
-    LeaseEnded,
-    /// The session was closed.
-    SessionClosed,
-    /// Newer connections of the same participant took its place.
-    Superseded,
-    /// The server stops. Connect again.
-    Shutdown,
-    /// The client lacks something that is required.
-    Unsupported,
-}
-
-impl CloseCode {
-    /// The close code of the WebTransport session or QUIC connection.
-    pub const fn wire(self) -> u32 {
-        64 + self.offset() as u32
-    }
-
-    const fn offset(self) -> u16 {
-        match self {
-            Self::TicketUnknown => 0,
-            Self::TicketExpired => 1,
-            Self::TicketReplayed => 2,
-            Self::Full => 3,
-            Self::LeaseEnded => 4,
-            Self::SessionClosed => 5,
-            Self::Superseded => 6,
-            Self::Shutdown => 7,
-            Self::Unsupported => 8,
-        }
-    }
-
-    /// The same for whoever reads a trace.
-    const fn reason(self) -> &'static str {
-        match self {
-            Self::TicketUnknown => "ticket unknown",
-            Self::TicketExpired => "ticket expired",
-            Self::TicketReplayed => "ticket already used",
-            Self::Full => "relay is full",
-            Self::LeaseEnded => "lease ended",
-            Self::SessionClosed => "session closed",
-            Self::Superseded => "superseded",
-            Self::Shutdown => "server stops",
-            Self::Unsupported => "unsupported",
-        }
-    }
-}
-
-impl From<CloseCode> for moq_net::Error {
-    fn from(code: CloseCode) -> Self {
-        Self::App(code.offset())
-    }
+/// A close code as MoQ counts it: from the first one that is the application's.
+fn abort(code: CloseCode) -> moq_net::Error {
+    moq_net::Error::App(u16::try_from(code.wire() - close::FIRST).unwrap_or(u16::MAX))
 }
 
 /// What can go wrong in the relay.
