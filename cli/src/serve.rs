@@ -19,7 +19,7 @@ use url::Url;
 #[command(after_help = "Examples:
   handlens serve --data ~/handlens                      on this machine, http://localhost:8470
   handlens serve --config /etc/handlens.toml            with everything in a file
-  handlens serve --data /var/lib/handlens --listen 0.0.0.0:443 --public-url https://help.example.org \\
+  handlens serve --data /var/lib/handlens --listen '[::]:443' --public-url https://help.example.org \\
       --certificate fullchain.pem --key key.pem         for other machines
 
 The first start prints a setup link. Open it to make the organisation and its first Super Admin.
@@ -51,7 +51,7 @@ pub(crate) struct Settings {
     /// UDP port that clients are told, where a router forwards another one.
     #[arg(long, value_name = "PORT")]
     udp_announce: Option<u16>,
-    /// What people type, e.g. https://help.example.org.
+    /// What people type, for example `https://help.example.org`.
     #[arg(long, value_name = "URL")]
     public_url: Option<Url>,
     /// A proxy in front that speaks plain HTTP to us and sets X-Forwarded-For; may be repeated.

@@ -4,8 +4,8 @@
 //! ```toml
 //! data = "/var/lib/handlens"               # the database and everything sealed
 //! keys = "/etc/handlens/keys"              # root key, log signing key, log heads: on another disk, in another backup
-//! listen = "0.0.0.0:443"                   # HTTPS, TCP
-//! udp_listen = "0.0.0.0:443"               # QUIC, UDP
+//! listen = "[::]:443"                  # both families                   # HTTPS, TCP
+//! udp_listen = "[::]:443"                  # both families               # QUIC, UDP
 //! public_url = "https://help.cityclinic.org"
 //! certificate = "/etc/handlens/tls/fullchain.pem"
 //! key = "/etc/handlens/tls/key.pem"
