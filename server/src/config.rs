@@ -4,8 +4,8 @@
 //! ```toml
 //! data = "/var/lib/handlens"               # the database and everything sealed
 //! keys = "/etc/handlens/keys"              # root key, log signing key, log heads: on another disk, in another backup
-//! listen = "[::]:443"                  # both families                   # HTTPS, TCP
-//! udp_listen = "[::]:443"                  # both families               # QUIC, UDP
+//! listen = "[::]:443"                      # HTTPS, TCP, both address families
+//! udp_listen = "[::]:443"                  # QUIC, UDP
 //! public_url = "https://help.cityclinic.org"
 //! certificate = "/etc/handlens/tls/fullchain.pem"
 //! key = "/etc/handlens/tls/key.pem"
