@@ -35,17 +35,18 @@ async function house(options) {
   return { server, sam, link };
 }
 
-async function patient(link) {
+async function patient(link, prepare = async () => {}) {
   const ada = await Patient.open(phone);
   open.push(() => ada.page.context().close());
+  await prepare(ada.page);
   await ada.tapLink(link);
   return ada;
 }
 
-/** A patient who is admitted and seen. */
-async function live(options) {
+/** A patient who is admitted and seen; `prepare` is done to their page before it is opened. */
+async function live(options, prepare) {
   const { server, sam, link } = await house(options);
-  const ada = await patient(link);
+  const ada = await patient(link, prepare);
   await ada.startCamera();
   const me = await ada.me();
   await sam.admit();
@@ -127,6 +128,93 @@ test('a reload keeps the place', async () => {
   await ada.live();
   assert.equal((await ada.me()).participant, me.participant);
   await sam.frames(me.participant, 5);
+});
+
+// The camera's picture changes its size and shape while it is sent, as when a phone is turned: pictures keep coming, whole
+// and in their new size. (Chromium crops and scales such frames, and refuses a copy of one that names no size to show.)
+test('a picture that changes its size keeps coming', async () => {
+  const { sam, ada, me } = await live({}, async (page) => {
+    await page.addInitScript(() => {
+      const ask = MediaDevices.prototype.getUserMedia;
+      MediaDevices.prototype.getUserMedia = async function (wanted) {
+        const stream = await ask.call(this, wanted);
+        [globalThis.cameraTrack] = stream.getVideoTracks();
+        return stream;
+      };
+    });
+  });
+  for (const [width, height] of [[360, 640], [1280, 720], [482, 362], [640, 480]]) {
+    const settled = await ada.page.evaluate(async (size) => {
+      await globalThis.cameraTrack.applyConstraints({ ...size, resizeMode: 'crop-and-scale' });
+      const { width, height } = globalThis.cameraTrack.getSettings();
+      return { width, height };
+    }, { width: { exact: width }, height: { exact: height } });
+    assert.deepEqual(settled, { width, height });
+    await sam.page.waitForFunction(
+      ([id, width, height]) => {
+        const camera = window.__handlens.cameras[id];
+        return camera.width === width && camera.height === height;
+      },
+      [me.participant, width, height],
+    );
+    await sam.frames(me.participant, 5);
+  }
+  clean(ada);
+});
+
+// The event about a new link beats the answer that has its secret: the link is shown all the same.
+test('a link is shown also when the event is faster', async () => {
+  const { sam, link } = await house();
+  await sam.button('Cancel invite').click();
+  await sam.page.getByRole('heading', { name: 'The link was turned off' }).waitFor();
+  await sam.page.evaluate(() => {
+    const ask = globalThis.fetch;
+    globalThis.fetch = async (...request) => {
+      const answer = await ask(...request);
+      if (/\/invites$/.test(String(request[0]))) await new Promise((arrive) => (globalThis.letArrive = arrive));
+      return answer;
+    };
+  });
+  await sam.page.getByLabel('They agreed to a text').check();
+  await sam.button('Make a new link').click();
+  await sam.page.getByText('The link itself is no longer shown.').waitFor();
+  await sam.page.waitForFunction(() => globalThis.letArrive !== undefined);
+  await sam.page.evaluate(() => globalThis.letArrive());
+  assert.notEqual(await sam.link(), link);
+});
+
+// S7 and the console's page after the end: said once by the patient, seen by the technician, and the number to call.
+test('it helped', async () => {
+  const { sam, ada } = await live();
+  await sam.end();
+  await ada.heading('Finished. Your camera is off.').waitFor();
+  assert.equal(await ada.page.getByRole('link', { name: 'Call City Clinic' }).getAttribute('href'), 'tel:+15550100100');
+  await sam.page.getByText('Nothing said yet').waitFor();
+  await ada.button('It helped').click();
+  await ada.page.getByText('Thank you for telling us.').waitFor();
+  await sam.button('Look again').click();
+  await sam.page.getByText('Guest 1: It helped').waitFor();
+  await sam.page.getByText('Guest 1: Camera').waitFor();
+  // After a reload it can be said again, which changes nothing.
+  await ada.page.reload();
+  await ada.button('It did not').click();
+  await ada.page.getByText('Thank you for telling us.').waitFor();
+  await sam.button('Show the log').click();
+  await sam.page.getByText('Guest 1 allowed the camera, signed on their device.').waitFor();
+  await sam.page.getByText('Guest 1 said that it helped.').waitFor();
+});
+
+// A link that was turned off still says whose it was, and how to call them.
+test('a dead link says whom to call', async () => {
+  const { sam, link } = await house();
+  await sam.button('Cancel invite').click();
+  await sam.page.getByRole('heading', { name: 'The link was turned off' }).waitFor();
+  const ada = await Patient.open(phone);
+  open.push(() => ada.page.context().close());
+  await ada.page.goto(link);
+  await ada.heading('This link was turned off.').waitFor();
+  assert.equal(await ada.page.getByRole('link', { name: 'Call City Clinic' }).count(), 2);
+  assert.deepEqual(await violations(ada.page), []);
 });
 
 // "Not me": the link is dead, and the page says sorry.

@@ -47,6 +47,8 @@ export type ViewerEvent =
   | { kind: 'cameras'; participants: string[] }
   /** What a participant's device says of its camera; without `presence` its broadcast ended. */
   | { kind: 'presence'; participant: string; presence?: DevicePresence }
+  /** The worker met an error nobody expected, or did not load: only a reload helps. Said at most once. */
+  | { kind: 'failed' }
   /** The first picture, and each one of another size. */
   | { kind: 'picture'; participant: string; width: number; height: number };
 

@@ -51,6 +51,7 @@ let nextView = 1;
 export function openViewer({ ticket, onEvent }: ViewerOptions): Viewer {
   const worker = new Worker(new URL('./viewer.worker.ts', import.meta.url), { type: 'module', name: 'viewer' });
   const freezing = new Map<number, { resolve: (frozen: Frozen) => void; reject: (error: Error) => void }>();
+  let failed = false;
   let nextFreeze = 1;
   let cameras: readonly string[] = [];
   let stats: Record<string, ViewStats> = {};
@@ -70,6 +71,17 @@ export function openViewer({ ticket, onEvent }: ViewerOptions): Viewer {
     return waiting;
   };
 
+  const giveUp = (why: string) => {
+    for (const { reject } of freezing.values()) reject(new Error(why));
+    freezing.clear();
+  };
+
+  worker.onerror = () => {
+    if (failed) return;
+    failed = true;
+    giveUp('the viewer failed');
+    onEvent({ kind: 'failed' });
+  };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     switch (data.kind) {
       case 'ticket-please':
@@ -109,6 +121,7 @@ export function openViewer({ ticket, onEvent }: ViewerOptions): Viewer {
       };
     },
     freeze(participant) {
+      if (failed) return Promise.reject(new Error('the viewer failed'));
       return new Promise((resolve, reject) => {
         const id = nextFreeze++;
         freezing.set(id, { resolve, reject });
@@ -124,8 +137,7 @@ export function openViewer({ ticket, onEvent }: ViewerOptions): Viewer {
       send({ kind: 'hurry' });
     },
     close() {
-      for (const { reject } of freezing.values()) reject(new Error('closed'));
-      freezing.clear();
+      giveUp('closed');
       send({ kind: 'close' });
       // The worker says goodbye to the server first; it ends itself, this is for one that does not.
       setTimeout(() => {

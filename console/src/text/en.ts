@@ -255,6 +255,7 @@ export const en = {
     },
     banner: {
       server: 'The server does not answer. We keep trying; what you see may be old.',
+      failed: 'This window cannot show the picture any more. Load the page again; the session goes on.',
       media: 'The live connection was lost. We keep trying.',
       first: 'They are admitted. The picture comes in a moment.',
       weak: (seconds: string) => `The picture is ${seconds} old. Ask them to hold still or to find a better signal.`,

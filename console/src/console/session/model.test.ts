@@ -36,6 +36,7 @@ const moment = (more: Partial<Moment> = {}): Moment => {
     holdsStill: false,
     serverFlows: true,
     mediaLost: false,
+    viewerFailed: false,
     now_us: 100e6,
     ...more,
   };
@@ -75,6 +76,7 @@ describe('the banner', () => {
   test.each<[string, Partial<Moment>, string | undefined]>([
     ['all is well', {}, undefined],
     ['the server is silent, before all else', { serverFlows: false, mediaLost: true, picture: undefined }, say.server],
+    ['this window cannot show pictures', { viewerFailed: true, mediaLost: true }, say.failed],
     ['the live connection is lost', { mediaLost: true }, say.media],
     ['consent was taken back', { state: state([guest('a', { grants: [] })]) }, say.noConsent],
     ['a still this window does not have', { state: state([guest('a')], { frozen }) }, say.strangeStill],

@@ -37,6 +37,8 @@ export interface Moment {
   serverFlows: boolean;
   /** Whether the realtime plane was lost. */
   mediaLost: boolean;
+  /** Whether this window cannot show pictures any more. */
+  viewerFailed: boolean;
   now_us: number;
 }
 
@@ -151,6 +153,7 @@ export function banner(moment: Moment): Said | undefined {
   if (moment.onStage === undefined) {
     return state.phase === 'live' && arrivals(state).length === 0 ? { tone: 'quiet', text: say.left } : undefined;
   }
+  if (moment.viewerFailed) return { tone: 'danger', text: say.failed };
   if (moment.mediaLost) return { tone: 'danger', text: say.media };
   const guest = state.participants.find((person) => person.id === moment.onStage);
   if (guest && !guest.grants.includes('camera')) return { tone: 'warn', text: say.noConsent };

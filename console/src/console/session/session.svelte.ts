@@ -44,6 +44,7 @@ export class OpenSession {
     holdsStill: this.holdsStill,
     serverFlows: this.flows,
     mediaLost: this.viewing?.lost ?? false,
+    viewerFailed: this.viewing?.failed ?? false,
     now_us: this.now_us,
   });
 

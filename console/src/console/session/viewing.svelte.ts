@@ -12,6 +12,8 @@ export class Viewing {
   cameras = $state.raw<readonly ParticipantId[]>([]);
   /** Whether the connection was lost, or never came about; the first attempt is not a loss. */
   lost = $state(false);
+  /** Whether pictures cannot be shown any more in this window, until it is loaded anew. */
+  failed = $state(false);
   /** What each device says of its camera. */
   presences = $state<Record<ParticipantId, CameraPresence>>({});
   stats = $state.raw<Record<ParticipantId, ViewStats>>({});
@@ -81,6 +83,9 @@ export class Viewing {
         break;
       case 'lost':
         this.lost = true;
+        break;
+      case 'failed':
+        this.failed = true;
         break;
       case 'cameras':
         this.cameras = event.participants;
