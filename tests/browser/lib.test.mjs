@@ -52,6 +52,15 @@ test('the keyboard reaches a good page', async () => {
   assert.deepEqual(await unreachable(await shown(GOOD)), []);
 });
 
+// The box of a dialog takes the focus from a script and is no control; a button in it is, and must be reached.
+test('a dialog is no control, what is in it is', async () => {
+  const dialog = (inside) => GOOD.replace('</main>', `</main><div role="dialog" aria-label="Keys" tabindex="-1">${inside}</div>`);
+  assert.deepEqual(await unreachable(await shown(dialog('<button>Close</button>'))), []);
+  const found = await unreachable(await shown(dialog('<button tabindex="-1">Close</button>')));
+  assert.equal(found.length, 1);
+  assert.match(found[0], /Close/);
+});
+
 // The negative control: a picture that acts like a button and cannot take the focus is found.
 test('a control without a keyboard is found', async () => {
   const found = await unreachable(await shown(GOOD.replace('</main>', '<div role="button" onclick="1">End</div></main>')));

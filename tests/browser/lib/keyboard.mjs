@@ -14,8 +14,9 @@ export async function unreachable(page) {
       !element.matches(':disabled, [aria-disabled="true"], [type="hidden"]') &&
       !element.closest('[inert], [aria-hidden="true"]');
     const found = [...document.querySelectorAll(controls)].filter(usable);
-    // A heading or region that only takes the focus from a script is no control.
-    const reachable = found.filter((element) => !(element.matches('[tabindex="-1"]') && !element.matches('a, button, input, select, textarea, summary, [role]')));
+    // What only takes the focus from a script, such as a heading or the box of a dialog, is no control.
+    const natural = 'a, button, input, select, textarea, summary, [role]:not([role="dialog"], [role="alertdialog"])';
+    const reachable = found.filter((element) => !element.matches('[tabindex="-1"]') || element.matches(natural));
     globalThis.controlsToReach = new Set(reachable);
     document.activeElement?.blur();
     return reachable.length;
