@@ -125,6 +125,10 @@ identifier!(
     ObjectId, "obj"
 );
 identifier!(
+    /// One mark that somebody drew.
+    MarkId, "mrk"
+);
+identifier!(
     /// One request to the server, for the log and for whoever reports a fault.
     RequestId, "req"
 );

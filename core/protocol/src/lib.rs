@@ -9,6 +9,7 @@
 //!  api ── HTTPS bodies         state ── what all see       broadcast ── names on the realtime plane
 //!  close ── why a realtime connection ended
 //!  limits ── how much          problem ── what went wrong  private ── values that never print
+//!  mark ── what is drawn, and where it is on each frame
 //! ```
 //!
 //! Times are µs since the Unix epoch and end in `_us`, unless a comment names another clock.
@@ -19,13 +20,14 @@ pub mod close;
 pub mod consent;
 pub mod id;
 pub mod limits;
+pub mod mark;
 pub mod private;
 pub mod problem;
 pub mod role;
 pub mod state;
 pub mod words;
 
-pub use id::{InviteId, LoginId, ObjectId, OrganisationId, ParticipantId, RequestId, SessionId, UserId};
+pub use id::{InviteId, LoginId, MarkId, ObjectId, OrganisationId, ParticipantId, RequestId, SessionId, UserId};
 pub use private::{Phi, Secret};
 pub use problem::{Host, Kind, Problem};
 pub use role::Role;
