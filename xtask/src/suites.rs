@@ -53,8 +53,8 @@ impl Suite {
     fn needs(self) -> &'static [Tool] {
         match self {
             // The server carries the built console, so that whatever compiles it needs Node.
-            Self::Check => &[Tool::Compiler, Tool::Rustfmt, Tool::Clippy, Tool::Node],
-            Self::Rust => &[Tool::Compiler, Tool::Node],
+            Self::Check => &[Tool::Compiler, Tool::Nasm, Tool::Rustfmt, Tool::Clippy, Tool::Node],
+            Self::Rust => &[Tool::Compiler, Tool::Nasm, Tool::Node],
             Self::Console => &[Tool::Node],
             Self::Browser => &[Tool::Compiler, Tool::Node, Tool::Chromium],
         }
