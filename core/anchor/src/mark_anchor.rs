@@ -157,7 +157,9 @@ impl Anchors {
             }
         } else {
             return Err(match self.trail.oldest_us() {
-                Some(oldest_us) if mark.capture_us < oldest_us || newest_us - mark.capture_us > TRAIL_US => {
+                Some(oldest_us)
+                    if mark.capture_us < oldest_us || newest_us.saturating_sub(mark.capture_us) > TRAIL_US =>
+                {
                     Error::StaleFrame { wanted_us: mark.capture_us, oldest_us }
                 }
                 _ => unknown,
@@ -281,6 +283,8 @@ impl Placed {
         let size = now.size();
         let view = world.view(capture_us, size);
         let posed = view.as_ref().and_then(|view| self.world.as_ref()?.map(view));
+        let middle = self.middle();
+        let before = self.visual.place().apply(middle);
         let sight = self.visual.observe(now, moved, posed, search);
         let to_judged = JUDGED_WIDTH / size.x;
         let mut posed_px = None;
@@ -293,20 +297,24 @@ impl Placed {
         let inside = |at: DVec2| at.cmpge(DVec2::ZERO).all() && at.cmple(size).all();
         let in_view = self.points.iter().any(|p| sight.map.apply(*p).is_some_and(inside));
         let deviation = sight.deviation * to_judged;
+        let speed = before.zip(sight.map.apply(middle)).map_or(f64::INFINITY, |(from, to)| from.distance(to));
         self.belief.update(&Evidence {
             capture_us,
             sight: crate::tracker::Sight { deviation, ..sight },
             posed_px,
             carried_px: self.carried_px * to_judged,
-            moved: moved.is_some(),
+            moved_px: moved.map(|_| speed * to_judged),
             in_view,
         });
+    }
+
+    fn middle(&self) -> DVec2 {
+        self.points.iter().sum::<DVec2>() / self.points.len().max(1) as f64
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "on the wire as f32")]
     fn geometry(&self, size: DVec2) -> MarkGeometry {
         let map = self.visual.place();
-        let middle = self.points.iter().sum::<DVec2>() / self.points.len().max(1) as f64;
         let lost = matches!(self.belief.state, State::Lost { .. });
         let whole = map.after(&self.carried).and_then(|map| map.scaled(DVec2::ONE / size));
         let matrix = whole.map_or(DMat3::IDENTITY, |map| map.matrix());
@@ -315,7 +323,7 @@ impl Placed {
             state: self.belief.state,
             error_px: self.belief.error_px as f32,
             map: matrix.transpose().to_cols_array().map(|value| value as f32),
-            ghost: lost.then(|| ghost(map.apply(middle), size)),
+            ghost: lost.then(|| ghost(map.apply(self.middle()), size)),
         };
         let points = self.points.iter().map(|p| map.apply(*p).map(|at| at / size)).collect::<Option<Vec<_>>>();
         let points = points.unwrap_or_default().iter().map(|p| Point { x: p.x as f32, y: p.y as f32 }).collect();
@@ -357,5 +365,5 @@ fn patch_picture(patch: &Patch, size: DVec2) -> (Pyramid, DVec2, DVec2) {
     let picture = GrayImage::from_fn(size.x as u32, size.y as u32, |x, y| {
         image::Luma([(grey(DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5)) + 0.5) as u8])
     });
-    (Pyramid::from_image(picture), from, to)
+    (Pyramid::from_image(&picture), from, to)
 }

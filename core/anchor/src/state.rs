@@ -9,14 +9,19 @@ use crate::tracker::{Sight, Verdict};
 const TRACKED_PX: f64 = 2.5;
 /// Error up to which a mark is shown at all.
 const APPROXIMATE_PX: f64 = 12.0;
+/// More than a picture is wide is not said.
+const WORST_PX: f64 = 999.0;
 /// What alignment cannot see in its own residuals: rounding, interpolation, a lens and a world that are not quite flat; pixels.
 const FLOOR_PX: f64 = 0.15;
 /// Neighbouring pixels err alike, so that a residual says less than if it were alone. Calibrated in `tests/camera.rs`.
 const INFLATION: f64 = 2.5;
-/// What a frame of motion alone adds, pixels.
+/// What a frame of motion alone adds, pixels, and for each pixel of that motion.
 const CARRIED_PX: f64 = 2.0;
+const CARRIED_PART: f64 = 0.25;
 /// Frames a mark is carried by motion alone.
 const CARRIED: u32 = 5;
+/// Frames a mark is held before it is called tracked again.
+const REGAINED: u32 = 3;
 /// After this it is not `occluded` or `blurred` but `stale`, µs.
 const STALE_US: u64 = 30_000_000;
 
@@ -41,8 +46,8 @@ pub(crate) struct Evidence {
     pub(crate) posed_px: Option<f64>,
     /// 95 % error of where the mark was on its key frame: not 0 when it had to be carried there.
     pub(crate) carried_px: f64,
-    /// Whether the motion since the last frame is known.
-    pub(crate) moved: bool,
+    /// How far the mark moved since the last frame, if that is known, pixels of a picture 640 wide.
+    pub(crate) moved_px: Option<f64>,
     /// Whether any point of the mark is in the picture.
     pub(crate) in_view: bool,
 }
@@ -51,7 +56,7 @@ impl Belief {
     /// A mark that was just drawn: nothing is believed before it was looked for.
     pub(crate) fn new(capture_us: u64) -> Self {
         let state = State::Lost { reason: LostReason::Stale };
-        Self { state, error_px: 0.0, unheld: 0, regained: 1, held_us: capture_us }
+        Self { state, error_px: 0.0, unheld: 0, regained: REGAINED - 1, held_us: capture_us }
     }
 
     /// Takes a frame's evidence.
@@ -66,7 +71,9 @@ impl Belief {
         } else {
             self.unheld += 1;
             self.regained = 0;
-            self.error_px = evidence.posed_px.unwrap_or(CARRIED_PX * f64::from(self.unheld + 1)) + evidence.carried_px;
+            let carried = CARRIED_PX + CARRIED_PART * evidence.moved_px.unwrap_or(f64::INFINITY);
+            let posed = evidence.posed_px.map(|px| px + evidence.carried_px);
+            self.error_px = posed.unwrap_or(self.error_px + carried).min(WORST_PX);
         }
         self.state = self.judged(evidence);
     }
@@ -78,7 +85,7 @@ impl Belief {
         }
         let small = self.error_px <= APPROXIMATE_PX;
         let reason = match evidence.sight.verdict {
-            Verdict::Held if self.error_px <= TRACKED_PX && self.regained >= 2 => return State::Tracked,
+            Verdict::Held if self.error_px <= TRACKED_PX && self.regained >= REGAINED => return State::Tracked,
             Verdict::Held if small => return State::Approximate,
             Verdict::Held | Verdict::Bare => LostReason::TooLittleTexture,
             Verdict::Hidden => LostReason::Occluded,
@@ -87,7 +94,8 @@ impl Belief {
             Verdict::Missed => LostReason::Occluded,
         };
         // What hides a mark can be seen through by a pose, and by nothing else; a blur of some frames is bridged by motion.
-        let bridged = evidence.moved && self.unheld <= CARRIED && evidence.sight.verdict != Verdict::Hidden;
+        let bridged =
+            evidence.moved_px.is_some() && self.unheld <= CARRIED && evidence.sight.verdict != Verdict::Hidden;
         if small && (evidence.posed_px.is_some() || bridged) {
             return State::Approximate;
         }

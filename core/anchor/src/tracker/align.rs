@@ -170,17 +170,13 @@ impl Step<'_> {
                 for i in 0..n + 2 {
                     let weighted = weight * row[i];
                     right[i] += weighted * off;
-                    for k in i..n + 2 {
+                    // The lower triangle is all that the solver reads.
+                    for k in 0..=i {
                         normal[i][k] += weighted * row[k];
                     }
                 }
                 square += weight * off * off;
                 weights += weight;
-            }
-            for i in 1..n + 2 {
-                for k in 0..i {
-                    normal[i][k] = normal[k][i];
-                }
             }
             let mut covariance = solve::inverse(&normal, n + 2)?;
             let step = solve::product(&covariance, &right, n + 2);

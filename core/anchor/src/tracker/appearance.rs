@@ -17,7 +17,7 @@ const SHADE: f64 = 14.0;
 /// What was seen of a template.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Looks {
-    /// For each cell: in view, and as it was.
+    /// For each cell: in view, as it was, and not at the edge of something else.
     pub(crate) same: Vec<bool>,
     /// Textured cells in view.
     pub(crate) judged: usize,
@@ -61,10 +61,20 @@ pub(crate) fn compare(template: &Template, now: &Pyramid, map: &Homography, ligh
     };
     let mut looks = Looks::default();
     let (mut then, mut there) = (0.0, 0.0);
-    for cell in &template.cells {
-        let judged = judge(cell);
-        looks.same.push(judged.is_some_and(|(same, _)| same));
-        if let Some((same, moments)) = judged
+    let judged: Vec<Option<(bool, Moments)>> = template.cells.iter().map(judge).collect();
+    for (index, cell) in template.cells.iter().enumerate() {
+        let beside = |step: isize| index.checked_add_signed(step).and_then(|at| *judged.get(at)?);
+        let column = index % template.columns;
+        let row = template.columns.cast_signed();
+        let neighbours = [
+            if column > 0 { beside(-1) } else { None },
+            if column + 1 < template.columns { beside(1) } else { None },
+            beside(-row),
+            beside(row),
+        ];
+        let strange = neighbours.iter().flatten().filter(|(same, _)| !same).count();
+        looks.same.push(strange < 2 && judged[index].is_some_and(|(same, _)| same));
+        if let Some((same, moments)) = judged[index]
             && cell.contrast >= TEXTURED
         {
             looks.judged += 1;

@@ -37,11 +37,11 @@ impl Pyramid {
             let count = (by * by) as u32;
             pixels.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u8));
         }
-        Self::from_image(GrayImage::from_raw(width as u32, height as u32, pixels).unwrap_or_default())
+        Self::from_image(&GrayImage::from_raw(width as u32, height as u32, pixels).unwrap_or_default())
     }
 
-    pub(crate) fn from_image(image: GrayImage) -> Self {
-        Self { levels: optical_flow_lk::build_pyramid(&image, LEVELS) }
+    pub(crate) fn from_image(image: &GrayImage) -> Self {
+        Self { levels: optical_flow_lk::build_pyramid(image, LEVELS) }
     }
 
     /// The picture itself.

@@ -5,16 +5,14 @@ pub(crate) const SIDE: usize = 10;
 /// A square matrix of which the first rows and columns are used.
 pub(crate) type Matrix = [[f64; SIDE]; SIDE];
 
-/// The inverse of the first `n` rows and columns of a symmetric positive definite matrix, by Cholesky; `None` when it is
-/// not one, or so nearly singular that a column loses ten digits.
+/// The inverse of the first `n` rows and columns of a symmetric positive definite matrix, of which only the lower triangle
+/// is read, by Cholesky; `None` when it is not one, or so nearly singular that a column loses ten digits.
 pub(crate) fn inverse(matrix: &Matrix, n: usize) -> Option<Matrix> {
     let mut lower = [[0.0; SIDE]; SIDE];
     for i in 0..n {
         for j in 0..=i {
-            let mut sum = matrix[i][j];
-            for k in 0..j {
-                sum -= lower[i][k] * lower[j][k];
-            }
+            let known: f64 = lower[i][..j].iter().zip(&lower[j][..j]).map(|(a, b)| a * b).sum();
+            let sum = matrix[i][j] - known;
             if i == j {
                 if !sum.is_finite() || sum <= matrix[i][i] * 1e-10 {
                     return None;
@@ -26,7 +24,8 @@ pub(crate) fn inverse(matrix: &Matrix, n: usize) -> Option<Matrix> {
         }
     }
     let mut inverse = [[0.0; SIDE]; SIDE];
-    for column in 0..n {
+    // Column by column of the identity; the inverse is symmetric, so its columns are its rows.
+    for (column, solved) in inverse.iter_mut().enumerate().take(n) {
         let mut y = [0.0; SIDE];
         for i in 0..n {
             let mut sum = if i == column { 1.0 } else { 0.0 };
@@ -38,9 +37,9 @@ pub(crate) fn inverse(matrix: &Matrix, n: usize) -> Option<Matrix> {
         for i in (0..n).rev() {
             let mut sum = y[i];
             for k in i + 1..n {
-                sum -= lower[k][i] * inverse[k][column];
+                sum -= lower[k][i] * solved[k];
             }
-            inverse[i][column] = sum / lower[i][i];
+            solved[i] = sum / lower[i][i];
         }
     }
     Some(inverse)

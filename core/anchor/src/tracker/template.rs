@@ -37,6 +37,8 @@ pub(crate) struct Texel {
 /// A small square whose appearance is judged as one.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
+    /// Its middle.
+    pub(crate) middle: DVec2,
     /// Places and grey levels.
     pub(crate) samples: Vec<(DVec2, f64)>,
     /// Standard deviation of the grey levels.
@@ -51,8 +53,10 @@ pub(crate) struct Template {
     pub(crate) reach: f64,
     /// Pixels to align, finest level first.
     pub(crate) texels: [Vec<Texel>; LEVELS],
-    /// The whole rectangle in squares.
+    /// The whole rectangle in squares, row by row.
     pub(crate) cells: Vec<Cell>,
+    /// Squares in a row.
+    pub(crate) columns: usize,
     /// Squares around the points of the mark.
     pub(crate) probes: Vec<Cell>,
 }
@@ -76,7 +80,7 @@ impl Template {
             cells.push(square(key, corner + cell / 2.0, cell / 2.0));
         }
         let probes = points.iter().map(|at| square(key, *at, DVec2::splat(PROBE))).collect();
-        Self { middle: (from + to) / 2.0, reach: side.max_element() / 2.0, texels, cells, probes }
+        Self { middle: (from + to) / 2.0, reach: side.max_element() / 2.0, texels, cells, columns, probes }
     }
 
     /// Cells that can be told from others.
@@ -129,5 +133,5 @@ fn square(key: &Pyramid, middle: DVec2, half: DVec2) -> Cell {
     let count = samples.len().max(1) as f64;
     let mean = samples.iter().map(|s| s.1).sum::<f64>() / count;
     let square = samples.iter().map(|s| (s.1 - mean) * (s.1 - mean)).sum::<f64>() / count;
-    Cell { samples, contrast: libm::sqrt(square) }
+    Cell { middle, samples, contrast: libm::sqrt(square) }
 }

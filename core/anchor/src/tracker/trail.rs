@@ -84,8 +84,8 @@ impl Trail {
     }
 
     fn index(&self, capture_us: u64) -> Option<usize> {
-        let after = self.entries.partition_point(|entry| entry.capture_us + SAME_US < capture_us);
-        (self.entries.get(after)?.capture_us <= capture_us + SAME_US).then_some(after)
+        let after = self.entries.partition_point(|entry| entry.capture_us.saturating_add(SAME_US) < capture_us);
+        (self.entries.get(after)?.capture_us <= capture_us.saturating_add(SAME_US)).then_some(after)
     }
 }
 

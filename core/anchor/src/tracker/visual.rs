@@ -4,6 +4,7 @@ use glam::DVec2;
 
 use super::align::{Aligned, Model, Step};
 use super::appearance::{Looks, compare};
+use super::template::TEXTURED;
 use super::{Homography, LEVELS, Pyramid, Template, search};
 
 /// Half widths of the support around a mark that are tried, pixels: the smallest that holds well is taken, since a small
@@ -19,8 +20,20 @@ const PERSPECTIVE: usize = 12;
 /// Part of the judged cells that must be as they were: while it is held, and to be found again.
 const HELD: f64 = 0.4;
 const FOUND: f64 = 0.6;
+/// Cells that are enough to be found again, however many there are.
+const REFOUND: f64 = 16.0;
 /// Contrast against the key frame's below which what is wrong is blur.
 const SHARP: f64 = 0.7;
+/// How doubt grows with the distance from what was seen, pixels per pixel: outside the box around it, and inside the box
+/// beyond [`REACH`] from the nearest cell.
+const OUTSIDE: f64 = 0.01;
+const BETWEEN: f64 = 0.001;
+const REACH: f64 = 22.0;
+/// How doubt grows with speed, pixels per pixel the mark has moved since the last frame: blur, and rows read one after
+/// another.
+const SPEED: f64 = 0.012;
+/// How much of the difference between two models is doubt.
+const MODEL_DOUBT: f64 = 0.3;
 /// Points of a mark that are looked at.
 const PROBES: usize = 12;
 
@@ -51,14 +64,22 @@ pub(crate) struct Sight {
     pub(crate) deviation: f64,
 }
 
+/// An alignment that was compared.
+struct Refined {
+    aligned: Aligned,
+    looks: Looks,
+    /// What the similarity alone came to.
+    other: Homography,
+}
+
 /// A piece of a key frame and where it is.
 pub(crate) struct VisualAnchor {
     template: Template,
     points: Vec<DVec2>,
     /// Key frame to newest frame, as good as is known.
     place: Homography,
-    /// The same when it was held last.
-    held: Homography,
+    /// The same when it was last seen well: what it is looked for with when it is lost.
+    home: Homography,
     /// Held in the last frame.
     fresh: bool,
     check: bool,
@@ -88,14 +109,14 @@ impl VisualAnchor {
             }
             template = around(*reach);
         }
-        Self { template, points: probes, place, held: place, fresh: true, check: true }
+        Self { template, points: probes, place, home: place, fresh: true, check: true }
     }
 
     /// An anchor for a whole frame: what a frozen picture is followed by.
     pub(crate) fn whole(key: &Pyramid, place: Homography) -> Self {
         let template = Template::new(key, DVec2::ZERO, key.size(), &[]);
         let points = vec![key.size() / 2.0];
-        Self { template, points, place, held: place, fresh: true, check: true }
+        Self { template, points, place, home: place, fresh: true, check: true }
     }
 
     /// Takes the check of appearance away, to show what it is good for.
@@ -127,9 +148,9 @@ impl VisualAnchor {
         let was_fresh = self.fresh;
         let mut guesses: Vec<Homography> = [carried, posed, Some(self.place)].into_iter().flatten().collect();
         if !was_fresh {
-            guesses.push(self.held);
+            guesses.push(self.home);
             if search {
-                guesses.extend(search::find(&self.template, now, &self.held));
+                guesses.extend(search::find(&self.template, now, &self.home));
             }
         }
         let mut ranked: Vec<(f64, Homography)> =
@@ -137,15 +158,20 @@ impl VisualAnchor {
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut missed = if ranked.is_empty() { Verdict::Away } else { Verdict::Missed };
         for (_, guess) in ranked.iter().take(2) {
-            let Some((aligned, looks)) = self.refine(now, guess, was_fresh) else { continue };
-            let verdict = if self.check { self.judge(&looks, was_fresh) } else { Verdict::Held };
+            let Some(refined) = self.refine(now, guess, was_fresh) else { continue };
+            let verdict = if self.check { self.judge(&refined.looks, was_fresh) } else { Verdict::Held };
             match verdict {
                 Verdict::Held | Verdict::Hidden => {
-                    self.place = aligned.map;
-                    self.held = aligned.map;
+                    // From where it was lost to where it is found again is no speed.
+                    let before = if was_fresh { self.place } else { refined.aligned.map };
+                    let deviation = self.doubt(&refined, &before);
+                    self.place = refined.aligned.map;
+                    let well = FOUND * self.template.textured() as f64;
+                    if refined.looks.agreeing as f64 >= well && refined.looks.sharpness > SHARP {
+                        self.home = refined.aligned.map;
+                    }
                     self.fresh = true;
-                    let deviations = self.points.iter().map(|at| aligned.deviation(&self.template, *at));
-                    return Sight { deviation: deviations.fold(0.0, f64::max), ..self.sight(verdict) };
+                    return Sight { deviation, ..self.sight(verdict) };
                 }
                 Verdict::Blurred | Verdict::Away => missed = verdict,
                 Verdict::Missed | Verdict::Bare => {}
@@ -161,10 +187,10 @@ impl VisualAnchor {
     }
 
     /// Coarse to fine with everything, then once more with the cells that are as they were.
-    fn refine(&self, now: &Pyramid, guess: &Homography, fresh: bool) -> Option<(Aligned, Looks)> {
+    fn refine(&self, now: &Pyramid, guess: &Homography, fresh: bool) -> Option<Refined> {
         let mut map = *guess;
         let coarsest = if fresh { 2 } else { LEVELS - 1 };
-        let mut found = None;
+        let mut found: Option<Aligned> = None;
         for level in (1..=coarsest).rev() {
             if let Some(aligned) = self.look(now, level).run(&map) {
                 map = aligned.map;
@@ -172,25 +198,60 @@ impl VisualAnchor {
             }
         }
         let looks = compare(&self.template, now, &map, found.as_ref()?.light);
-        let pick = if looks.agreeing >= BARE { looks.same } else { Vec::new() };
-        let model = if looks.agreeing >= PERSPECTIVE { Model::Homography } else { Model::Similarity };
-        for level in [1, 0] {
-            if let Some(aligned) = (Step { model, cells: &pick, ..self.look(now, level) }).run(&map) {
-                map = aligned.map;
-                found = Some(aligned);
+        let pick = if looks.agreeing >= BARE { &looks.same[..] } else { &[] };
+        let mut aligned = found?;
+        let mut improve = |model, level, map: &mut Homography| {
+            if let Some(better) = (Step { model, cells: pick, ..self.look(now, level) }).run(map) {
+                *map = better.map;
+                aligned = better;
             }
+        };
+        improve(Model::Similarity, 0, &mut map);
+        let other = map;
+        if looks.agreeing >= PERSPECTIVE {
+            improve(Model::Homography, 1, &mut map);
+            improve(Model::Homography, 0, &mut map);
         }
-        let aligned = found?;
         let looks = compare(&self.template, now, &aligned.map, aligned.light);
-        Some((aligned, looks))
+        Some(Refined { aligned, looks, other })
+    }
+
+    /// Standard deviation of the mark's worst point, pixels: what the alignment itself says; how much another model would move
+    /// it; how far it is from anything that was seen; and more of all of it in a blur.
+    fn doubt(&self, refined: &Refined, before: &Homography) -> f64 {
+        let Refined { aligned, looks, other } = refined;
+        let cells = self.template.cells.iter().zip(&looks.same);
+        let seen: Vec<DVec2> =
+            cells.filter(|(c, same)| **same && c.contrast >= TEXTURED).map(|(c, _)| c.middle).collect();
+        let low = seen.iter().copied().reduce(DVec2::min).unwrap_or_default() - REACH;
+        let high = seen.iter().copied().reduce(DVec2::max).unwrap_or_default() + REACH;
+        let worst = self.points.iter().map(|at| {
+            let own = aligned.deviation(&self.template, *at);
+            let model = match (aligned.map.apply(*at), other.apply(*at)) {
+                (Some(one), Some(two)) => MODEL_DOUBT * one.distance(two),
+                _ => f64::INFINITY,
+            };
+            let nearest = seen.iter().map(|cell| cell.distance(*at)).fold(f64::INFINITY, f64::min);
+            let outside = (*at - at.clamp(low, high)).length();
+            let far = OUTSIDE * outside + BETWEEN * (nearest - REACH).max(0.0);
+            let speed = match (aligned.map.apply(*at), before.apply(*at)) {
+                (Some(one), Some(two)) => SPEED * one.distance(two),
+                _ => f64::INFINITY,
+            };
+            libm::sqrt(own * own + model * model + far * far + speed * speed)
+        });
+        let blur = looks.sharpness.clamp(0.3, 1.0);
+        worst.fold(0.0, f64::max) / (blur * blur)
     }
 
     fn judge(&self, looks: &Looks, fresh: bool) -> Verdict {
         if looks.judged < BARE {
             return Verdict::Away;
         }
-        let wanted = if fresh { HELD } else { FOUND };
-        if looks.agreement() < wanted || looks.agreeing < BARE {
+        // Little of it is enough to go on, not to begin again.
+        let most = FOUND * self.template.textured() as f64;
+        let (part, cells) = if fresh { (HELD, BARE as f64) } else { (FOUND, most.min(REFOUND)) };
+        if looks.agreement() < part || (looks.agreeing as f64) < cells {
             return if looks.sharpness < SHARP { Verdict::Blurred } else { Verdict::Missed };
         }
         if looks.shows_mark() {

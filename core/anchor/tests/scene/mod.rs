@@ -8,6 +8,14 @@
 //! Poses are those of a phone: 60 Hz, not aligned with frames, white noise of 2 mm and 0.05° rms on each axis, and a drift
 //! of 1 % of the way on top, as ADVIO (Cortés et al., ECCV 2018) found for ARKit on long paths; phones at rest do better.
 
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    reason = "a harness that tests and the benchmark include"
+)]
+
 use glam::{DQuat, DVec2, DVec3};
 use handlens_anchor::{Intrinsics, Plane, Pose, Ray};
 
@@ -26,17 +34,23 @@ impl Dice {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// 0 to 1.
-    pub fn uniform(&mut self) -> f64 {
+    fn bits(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Mean 0, deviation 1, near enough to normal.
+    /// 0 to 1.
+    pub fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Mean 0, deviation 1, near enough to normal: four uniform numbers of 16 bits.
     pub fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+        let bits = self.bits();
+        let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+        (sum as f64 / 65_535.0 - 2.0) * 1.732_050_8
     }
 }
 
@@ -168,7 +182,8 @@ impl Scene {
     pub fn pose(&self, seconds: f64) -> Pose {
         let mut sway = [0.0; 6];
         for (index, [frequency, phase, size, _]) in self.waves.iter().enumerate() {
-            sway[index % 6] += size * libm::sin(6.283_185 * frequency * seconds + phase) * self.script.shake;
+            sway[index % 6] +=
+                size * libm::sin(std::f64::consts::TAU * frequency * seconds + phase) * self.script.shake;
         }
         let mut aside = 0.0;
         if let Some((from, to)) = self.script.away {
@@ -206,15 +221,15 @@ impl Scene {
         Self::camera().project(self.pose(seconds).to_camera(place))
     }
 
-    /// Whether the hand is over a pixel, 0 to 1, and where on the hand that is.
-    fn hand(&self, pixel: DVec2, seconds: f64) -> Option<DVec2> {
+    /// Where on the hand a pixel is, if the hand is over it.
+    pub fn hand(&self, pixel: DVec2, seconds: f64) -> Option<DVec2> {
         let (from, to) = self.script.hand?;
         let part = (seconds - from) / (to - from);
         if !(0.0..=1.0).contains(&part) {
             return None;
         }
         // In from the left, a while over the middle, out again; always moving a little.
-        let reach = (libm::sin(part * 3.141_59) * 1.5).min(1.0);
+        let reach = (libm::sin(part * std::f64::consts::PI) * 1.5).min(1.0);
         let tip = DVec2::new(-120.0 + 560.0 * reach, 150.0 + 25.0 * libm::sin(part * 15.0));
         let d = pixel - tip;
         let palm = d.x < 0.0 && d.y.abs() < 95.0 + 10.0 * libm::sin(d.x / 40.0);
