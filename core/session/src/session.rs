@@ -34,6 +34,8 @@ pub struct Session {
     requests: u64,
     /// What the server knows to be allowed.
     known: Grants,
+    /// What was allowed when the last ticket was asked for.
+    asked: Grants,
     /// The person's last word on each purpose, if the server may not know it yet.
     pending: [Option<Decision>; 4],
     /// What the person withdrew last: no late message makes it allowed again.
@@ -101,6 +103,7 @@ impl Session {
             jitter: Jitter::new(!seed),
             requests: 0,
             known: Grants::default(),
+            asked: Grants::default(),
             pending: [None; 4],
             withdrawn: Grants::default(),
             paused: false,
@@ -142,7 +145,7 @@ impl Session {
 
     /// What must hold now.
     pub fn wants(&self) -> Wants {
-        let publish = self.link.open().map_or_else(Grants::default, |lease| lease.and(self.allowed()));
+        let publish = self.link.open().map_or_else(Grants::default, |lease| lease.and(self.streams()));
         Wants { events: self.inside(), publish, presence: self.presence() }
     }
 
@@ -183,14 +186,16 @@ impl Session {
         self.link.want(admitted, now, &mut self.outputs);
         if admitted
             && let Some(lease) = self.link.open()
-            && !self.allowed().without(lease).is_empty()
+            && !self.streams().without(lease).without(self.asked).is_empty()
         {
             // The lease was given before the grant was.
             self.link.renew(now, &mut self.outputs);
         }
-        let requests = &mut self.requests;
+        let streams = self.streams();
+        let (requests, asked) = (&mut self.requests, &mut self.asked);
         let number = || {
             *requests += 1;
+            *asked = streams;
             RequestNumber(*requests)
         };
         self.link.advance(now, number, &mut self.outputs);
@@ -293,6 +298,8 @@ impl Session {
         let settled = match answer {
             Answer::Done => {
                 self.known.set(purpose, decision == Decision::Grant);
+                // Whatever was asked for before, the server may not have known it then.
+                self.asked.set(purpose, false);
                 true
             }
             Answer::Refused(kind) => match self.ends(kind) {
@@ -400,6 +407,11 @@ impl Session {
     /// What the server knows to be allowed and the person did not withdraw.
     fn allowed(&self) -> Grants {
         self.known.without(self.withdrawn)
+    }
+
+    /// Of what is allowed, that which has a broadcast; photographs and recordings travel otherwise.
+    fn streams(&self) -> Grants {
+        self.allowed().and(Grants::of([Purpose::Camera, Purpose::Microphone]))
     }
 
     /// Withdrawals come first.

@@ -126,10 +126,10 @@ impl Running {
     }
 }
 
-/// Frames a second of an order; OpenH264 knows no less than one.
+/// Frames a second of an order, in tenths; OpenH264 knows no less than one, and takes the next level for 30.0003.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "1 to 60 with one digit")]
 fn frame_rate(order: Order) -> f32 {
-    (1e6 / order.interval_us.max(1) as f64).clamp(1.0, 60.0) as f32
+    ((1e7 / order.interval_us.max(1) as f64).round() / 10.0).clamp(1.0, 60.0) as f32
 }
 
 fn set_bitrate(encoder: &mut Encoder, option: ENCODER_OPTION, layer: LAYER_NUM, bps: u32) -> Result<(), Error> {
