@@ -36,6 +36,8 @@ const HOLD_US: u64 = 1_000_000;
 const FORGET_US: u64 = 3_000_000;
 /// Growth in a second of a free link, near to and far below where it was full.
 const GROWTH: (f64, f64) = (1.04, 1.12);
+/// What is taken back in a second while a queue stands, share.
+const EASE: f64 = 0.06;
 /// Of stills, before motion is tried again, µs: it doubles with each try that failed.
 const RETRY_US: (u64, u64) = (5_000_000, 60_000_000);
 /// A report may not be about more time than this, µs.
@@ -198,6 +200,11 @@ impl Rate {
             }
             Mode::Motion if full && now_us >= self.hold_until_us => self.back_off(received, now_us),
             Mode::Motion if free && now_us >= self.hold_until_us => self.grow(received, step_us),
+            // Neither free nor full: a queue that stands is let drain.
+            Mode::Motion if delay >= FREE_MS && now_us >= self.hold_until_us => {
+                self.bps = clamp(self.bps * (1.0 - EASE * Seconds::of(step_us)));
+                self.rung = self.rung.next(whole(self.bps));
+            }
             Mode::Stills { .. } | Mode::Motion => {}
         }
     }
