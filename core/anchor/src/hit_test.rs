@@ -117,7 +117,7 @@ mod tests {
         let pose = Pose { position: DVec3::ZERO, orientation: DQuat::IDENTITY };
         let (near, far) = (wall(-1.0, 0.1), wall(-2.0, 3.0));
         let hit = |x: f64, planes: &[Plane]| hit_test(DVec2::new(x, 180.0), &camera(), &pose, planes, 0.6);
-        let both = [far.clone(), near.clone()];
+        let both = [far, near.clone()];
         assert!((hit(320.0, &both).point.z + 1.0).abs() < 1e-9);
         assert!((hit(500.0, &both).point.z + 2.0).abs() < 1e-9);
         assert_eq!(hit(500.0, &[near]).source, Source::EstimatedPlane);

@@ -65,7 +65,7 @@ mod tests {
 
     fn pose() -> impl Strategy<Value = Pose> {
         let number = -1.0..1.0;
-        ([number.clone(), number.clone(), number.clone()], [number.clone(), number.clone(), number.clone(), 0.1..1.0])
+        ([number.clone(), number.clone(), number.clone()], [number.clone(), number.clone(), number, 0.1..1.0])
             .prop_map(|(p, q)| Pose { position: p.into(), orientation: DQuat::from_array(q).normalize() })
     }
 

@@ -13,7 +13,8 @@ const APPROXIMATE_PX: f64 = 12.0;
 const WORST_PX: f64 = 999.0;
 /// What alignment cannot see in its own residuals: rounding, interpolation, a lens and a world that are not quite flat; pixels.
 const FLOOR_PX: f64 = 0.15;
-/// Neighbouring pixels err alike, so that a residual says less than if it were alone. Calibrated in `tests/camera.rs`.
+/// Neighbouring pixels err alike, so that a residual says less than if it were alone. Set from `tests/camera.rs`, on the
+/// careful side: real things are less flat than a picture on a table.
 const INFLATION: f64 = 2.5;
 /// What a frame of motion alone adds, pixels, and for each pixel of that motion.
 const CARRIED_PX: f64 = 2.0;
