@@ -20,7 +20,7 @@ impl<'a> GreyFrame<'a> {
     /// Looks at `pixels` as a picture.
     ///
     /// # Errors
-    /// [`Error::Frame`] when a side is not in [`SIDE_MIN`]..=[`SIDE_MAX`], the stride shorter than a row or longer than
+    /// [`Error::Frame`] when a side is not 64 to 4096 pixels, the stride shorter than a row or longer than
     /// four, or the bytes fewer than the rows need.
     pub fn new(pixels: &'a [u8], width: usize, height: usize, stride: usize) -> Result<Self, Error> {
         let sides = SIDE_MIN..=SIDE_MAX;

@@ -23,7 +23,7 @@ impl Plane {
     /// ARCore has grown for a while.
     ///
     /// # Errors
-    /// [`Error::Plane`] with fewer than 3 or more than [`CORNERS`] corners, a number that is none, or no area.
+    /// [`Error::Plane`] with fewer than 3 or more than 128 corners, a number that is none, or no area.
     pub fn new(origin: DVec3, normal: DVec3, corners: &[DVec3], deviation_m: f64) -> Result<Self, Error> {
         let finite = origin.is_finite() && normal.is_finite() && corners.iter().all(|c| c.is_finite());
         if !finite || !(3..=CORNERS).contains(&corners.len()) || !(0.0..=1.0).contains(&deviation_m) {

@@ -42,8 +42,8 @@ impl PoseHistory {
     /// The pose at a capture time.
     ///
     /// # Errors
-    /// [`Error::StaleFrame`] before the oldest sample, [`Error::Unknown`] in a gap of more than [`GAP_US`], more than
-    /// [`AHEAD_US`] past the newest, or when there is none.
+    /// [`Error::StaleFrame`] before the oldest sample, [`Error::Unknown`] in a gap of more than 0.1 s, more than
+    /// 34 ms past the newest, or when there is none.
     pub fn at(&self, capture_us: u64) -> Result<Pose, Error> {
         let unknown = Error::Unknown { wanted_us: capture_us };
         let after = self.samples.partition_point(|(at, _)| *at <= capture_us);
