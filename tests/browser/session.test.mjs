@@ -23,25 +23,6 @@ afterEach(async () => {
   for (const thing of open.splice(0).reverse()) await thing();
 });
 
-/**
- * A test whose browser may fall over by itself. Chromium 156 now and then ends a renderer with SIGSEGV at address 0, always
- * at the same place of its own code, when a WebTransport session closes (seen in 1 of 36 closes here; no line of ours is on
- * its stack). Such a run answers nothing about our pages: it is said, and the test is made once more. Any other failure,
- * and a second crash, fails. ARCHITECTURE.md, "Limits that are known".
- */
-function line(name, body) {
-  test(name, async (context) => {
-    try {
-      await body();
-    } catch (error) {
-      if (!/(Target|Page) crashed/.test(error.message)) throw error;
-      context.diagnostic('Chromium crashed by itself; once more');
-      for (const thing of open.splice(0).reverse()) await thing();
-      await body();
-    }
-  });
-}
-
 /** A server with City Clinic; Sam at the desk with a session, and the link. */
 async function house(options) {
   const server = await Server.start(options);
@@ -80,7 +61,7 @@ function clean(person, but = /^$/) {
 }
 
 // Invite, join, admit, live, freeze, note, end: both sides see what the screens promise, and the log verifies offline.
-line('a session from the invite to the proof', async () => {
+test('a session from the invite to the proof', async () => {
   const { server, sam, ada, me } = await live();
   await sam.frames(me.participant, 30);
   const { codec, width, height } = await sam.figures(me.participant);
@@ -121,14 +102,14 @@ line('a session from the invite to the proof', async () => {
 });
 
 // Where UDP is blocked the picture comes by the HTTPS port.
-line('a live picture where UDP is blocked', async () => {
+test('a live picture where UDP is blocked', async () => {
   const { server, sam, me } = await live({ udpBlocked: true });
   await sam.frames(me.participant, 10);
   assert.ok(server.swallowed > 0, 'nobody tried UDP');
 });
 
 // Taking the camera consent back ends the picture at the technician's side; giving it again brings it back.
-line('a withdrawn consent stops the picture', async () => {
+test('a withdrawn consent stops the picture', async () => {
   const { sam, ada, me } = await live();
   await ada.page.getByRole('button', { name: /can see this now/ }).click();
   await ada.page.getByRole('switch', { name: 'Camera' }).click();
@@ -140,7 +121,7 @@ line('a withdrawn consent stops the picture', async () => {
 });
 
 // A reload in the waiting room and while live keeps the place: the device is the same one.
-line('a reload keeps the place', async () => {
+test('a reload keeps the place', async () => {
   const { sam, ada, me } = await live();
   await ada.page.reload();
   await ada.button('Start camera').click();
@@ -151,7 +132,7 @@ line('a reload keeps the place', async () => {
 
 // The camera's picture changes its size and shape while it is sent, as when a phone is turned: pictures keep coming, whole
 // and in their new size. (Chromium crops and scales such frames, and refuses a copy of one that names no size to show.)
-line('a picture that changes its size keeps coming', async () => {
+test('a picture that changes its size keeps coming', async () => {
   const { sam, ada, me } = await live({}, async (page) => {
     await page.addInitScript(() => {
       const ask = MediaDevices.prototype.getUserMedia;
@@ -182,7 +163,7 @@ line('a picture that changes its size keeps coming', async () => {
 });
 
 // The event about a new link beats the answer that has its secret: the link is shown all the same.
-line('a link is shown also when the event is faster', async () => {
+test('a link is shown also when the event is faster', async () => {
   const { sam, link } = await house();
   await sam.button('Cancel invite').click();
   await sam.page.getByRole('heading', { name: 'The link was turned off' }).waitFor();
@@ -203,7 +184,7 @@ line('a link is shown also when the event is faster', async () => {
 });
 
 // S7 and the console's page after the end: said once by the patient, seen by the technician, and the number to call.
-line('it helped', async () => {
+test('it helped', async () => {
   const { sam, ada } = await live();
   await sam.end();
   await ada.heading('Finished. Your camera is off.').waitFor();
@@ -224,7 +205,7 @@ line('it helped', async () => {
 });
 
 // A link that was turned off still says whose it was, and how to call them.
-line('a dead link says whom to call', async () => {
+test('a dead link says whom to call', async () => {
   const { sam, link } = await house();
   await sam.button('Cancel invite').click();
   await sam.page.getByRole('heading', { name: 'The link was turned off' }).waitFor();
@@ -237,7 +218,7 @@ line('a dead link says whom to call', async () => {
 });
 
 // "Not me": the link is dead, and the page says sorry.
-line('not me', async () => {
+test('not me', async () => {
   const { sam, link } = await house();
   const stranger = await patient(link);
   await stranger.button('Not me').click();
@@ -246,7 +227,7 @@ line('not me', async () => {
 });
 
 // Another phone is told why not, asks, and is admitted in the first one's place, which is then out.
-line('the link is open on another phone', async () => {
+test('the link is open on another phone', async () => {
   const { server, sam, link } = await house();
   const first = await patient(link);
   await first.startCamera();
@@ -264,7 +245,7 @@ line('the link is open on another phone', async () => {
 });
 
 // A browser without a camera is told so, and the link is not spent.
-line('a phone without a camera does not spend the link', async () => {
+test('a phone without a camera does not spend the link', async () => {
   const { server, link } = await house();
   const blind = await Patient.open(desk);
   open.push(() => blind.page.context().close());
@@ -276,7 +257,7 @@ line('a phone without a camera does not spend the link', async () => {
 });
 
 // Every screen of both pages can be read and used at two widths and two sizes of text, and by keyboard.
-line('both pages are accessible', async () => {
+test('both pages are accessible', async () => {
   const found = [];
   const look = async (name, page) => {
     for (const problem of await violations(page)) found.push(`${name}: ${problem}`);
