@@ -96,6 +96,8 @@ pub async fn view_of(
         presence: guest.presence,
         phase: row.phase(),
         grants: grants.into_iter().filter(|(who, _)| *who == id).map(|(_, purpose)| purpose).collect(),
+        seal_key: String::new(),
+        receipt_key: String::new(),
     })
 }
 
@@ -107,6 +109,7 @@ pub fn event(snapshot: &Snapshot, id: ParticipantId) -> Option<GuestEvent> {
         phase: snapshot.state.phase,
         grants: me.grants.clone(),
         frozen: snapshot.state.frozen,
+        photo: snapshot.state.photo.filter(|photo| photo.participant == id),
     })
 }
 

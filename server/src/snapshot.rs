@@ -48,6 +48,8 @@ pub async fn take(db: &mut AnyConnection, row: &Session) -> Result<Snapshot, sto
             })
             .collect(),
         frozen: row.frozen,
+        photo: None,
+        snapshots: Vec::new(),
         ended: row.ended,
     };
     Ok(Snapshot { state, invites: invites.iter().map(view).collect() })

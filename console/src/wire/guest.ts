@@ -11,5 +11,8 @@ export const view = () => get<w.GuestView>('/api/guest');
 export const consent = (body: w.Consent) => post('/api/guest/consents', body);
 export const leave = () => post('/api/guest/leave');
 export const feedback = (helped: boolean) => post('/api/guest/feedback', { helped });
+export const declinePhoto = (request: w.RequestId) => post('/api/guest/photos/decline', { request });
+export const receipt = (object: w.ObjectId) =>
+  get<w.Receipt>(`/api/guest/uploads/${encodeURIComponent(object)}/receipt`);
 export const ticket = () => post<w.Ticket>('/api/guest/tickets');
 export const EVENTS_PATH = '/api/guest/events';

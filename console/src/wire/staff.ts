@@ -27,6 +27,13 @@ export const decline = (id: w.SessionId, participant: w.ParticipantId) => post(`
 export const freeze = (id: w.SessionId, body: w.Freeze) => post(`${of(id)}/freeze`, body);
 export const unfreeze = (id: w.SessionId) => post(`${of(id)}/unfreeze`);
 
+export const commitMark = (id: w.SessionId, body: w.NewMark) => post<w.Mark>(`${of(id)}/marks`, body);
+export const undoMark = (id: w.SessionId) => post<w.MarksGone>(`${of(id)}/marks/undo`);
+export const clearMarks = (id: w.SessionId) => post<w.MarksGone>(`${of(id)}/marks/clear`);
+
+export const askPhoto = (id: w.SessionId, participant: w.ParticipantId) => post(`${of(id)}/photos`, { participant });
+export const snapshotPath = (id: w.SessionId, object: w.ObjectId) => `${of(id)}/snapshots/${encodeURIComponent(object)}`;
+
 export const note = (id: w.SessionId) => get<w.Note>(`${of(id)}/note`);
 export const writeNote = (id: w.SessionId, body: w.Note) => put<w.NoteWritten>(`${of(id)}/note`, body);
 

@@ -6,6 +6,9 @@
 export type SessionId = string;
 export type ParticipantId = string;
 export type InviteId = string;
+export type MarkId = string;
+export type ObjectId = string;
+export type RequestId = string;
 
 export type Role = 'super_admin' | 'admin' | 'technician' | 'guest';
 export type Phase = 'waiting' | 'live' | 'ended';
@@ -29,7 +32,30 @@ export interface SessionState {
   phase: Phase;
   participants: Participant[];
   frozen?: Frozen;
+  /** The photo that somebody was asked for and has not answered. */
+  photo?: PhotoRequest;
+  /** In the order they were announced. */
+  snapshots?: SnapshotState[];
   ended?: Ended;
+}
+
+export interface PhotoRequest {
+  id: RequestId;
+  participant: ParticipantId;
+  at_us: number;
+}
+
+/** One sealed picture, as far as it is known without opening it. */
+export interface SnapshotState {
+  id: ObjectId;
+  participant: ParticipantId;
+  request?: RequestId;
+  announced_us: number;
+  /** Bytes of the sealed picture, and how many have arrived. */
+  bytes: number;
+  received: number;
+  /** When it was stored whole, its digest checked. */
+  stored_us?: number;
 }
 
 export interface Participant {
@@ -200,6 +226,120 @@ export interface LogEntry {
   object: string;
 }
 
+// ---- marks (core/protocol/src/mark.rs) ------------------------------------------------------------------------------
+
+/** Normalised image coordinates: (0, 0) top left, (1, 1) bottom right. */
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export type Geometry =
+  | { kind: 'point'; at: Point }
+  | { kind: 'arrow'; from: Point; to: Point }
+  | { kind: 'freehand'; points: Point[] }
+  | { kind: 'rectangle' | 'ellipse'; from: Point; to: Point };
+
+export type Colour = 'yellow' | 'cyan' | 'pink' | 'white';
+
+export interface MarkStyle {
+  colour: Colour;
+  /** Of the picture's width, 0.001 to 0.05. */
+  width: number;
+}
+
+/** Grey picture of what the author saw around the mark; at most 128 pixels a side. */
+export interface Patch {
+  from: Point;
+  to: Point;
+  width: number;
+  height: number;
+  /** Row by row, base64url without padding. */
+  grey: string;
+}
+
+export interface NewMark {
+  id: MarkId;
+  camera: ParticipantId;
+  /** Of the frame that was being looked at, µs on that camera's clock. */
+  capture_us: number;
+  geometry: Geometry;
+  style: MarkStyle;
+  patch?: Patch;
+}
+
+export interface Mark extends NewMark {
+  v: number;
+  author: ParticipantId;
+}
+
+/** Track `marks` of the session's own broadcast: every committed mark. */
+export interface MarkSet {
+  v: number;
+  revision: number;
+  marks: Mark[];
+}
+
+/** Track `marks` of the author's data broadcast; without a stroke the drawing is over. */
+export interface Drawing {
+  v: number;
+  camera: ParticipantId;
+  capture_us: number;
+  stroke?: { id: MarkId; geometry: Geometry; style: MarkStyle };
+}
+
+export type LostReason = 'out_of_view' | 'occluded' | 'blurred' | 'too_little_texture' | 'stale';
+
+/** Where one mark is on one frame. */
+export interface MarkPosition {
+  id: MarkId;
+  state: 'tracked' | 'approximate' | 'lost';
+  reason?: LostReason;
+  /** 95 % error of its worst point, pixels of a picture 640 wide. */
+  error_px: number;
+  /** Homography of normalised coordinates, row by row: as drawn to where it is now. */
+  map: number[];
+  ghost?: { at: Point; direction?: number };
+}
+
+/** Track `marks` of the camera's data broadcast: one record a frame. */
+export interface MarkFrame {
+  v: number;
+  capture_us: number;
+  marks: MarkPosition[];
+}
+
+export interface MarksGone {
+  marks: MarkId[];
+}
+
+// ---- snapshots (core/protocol/src/snapshot.rs) ----------------------------------------------------------------------
+
+/** What is said of a snapshot inside it. */
+export interface SnapshotAbout {
+  v: number;
+  capture_us: number;
+  taken_us: number;
+  width: number;
+  height: number;
+  marks?: { mark: Mark; position: MarkPosition }[];
+}
+
+export interface Receipt {
+  v: number;
+  organisation: string;
+  session: SessionId;
+  object: ObjectId;
+  bytes: number;
+  /** Of the sealed object, base64url. */
+  sha256: string;
+  origin: string;
+  sequence: number;
+  entry_sha256: string;
+  stored_us: number;
+  signature: string;
+}
+
 // ---- guests --------------------------------------------------------------------------------------------------------
 
 export interface Wording {
@@ -240,6 +380,9 @@ export interface GuestView {
   phase: Phase;
   grants: Purpose[];
   wordings: Wording[];
+  /** P-256 public keys, uncompressed SEC1, base64url: what snapshots are sealed to, and what receipts are signed with. */
+  seal_key: string;
+  receipt_key: string;
 }
 
 export interface GuestEvent {
@@ -247,6 +390,8 @@ export interface GuestEvent {
   phase: Phase;
   grants: Purpose[];
   frozen?: Frozen;
+  /** The photo this guest is asked for. */
+  photo?: PhotoRequest;
 }
 
 export interface Consent {
@@ -300,6 +445,9 @@ export type ProblemCode =
   | 'bad-wording'
   | 'stale-statement'
   | 'no-consent'
+  | 'offset-mismatch'
+  | 'wrong-digest'
+  | 'stale-frame'
   | 'internal';
 
 /** `application/problem+json`. */

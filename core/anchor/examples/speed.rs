@@ -52,7 +52,7 @@ fn mark(number: u8) -> Mark {
         camera: ParticipantId::from_bytes([2; 16]),
         capture_us: 0,
         geometry: Geometry::Point { at },
-        style: Style { colour: Colour::Blue, width: 0.004 },
+        style: Style { colour: Colour::Cyan, width: 0.004 },
         patch: None,
     }
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::consent::{Decision, Purpose};
 use crate::state::{Phase, Presence, SessionState};
-use crate::{InviteId, OrganisationId, ParticipantId, Phi, Role, Secret, SessionId, UserId, broadcast};
+use crate::{
+    InviteId, MarkId, ObjectId, OrganisationId, ParticipantId, Phi, RequestId, Role, Secret, SessionId, UserId, broadcast,
+};
 
 #[cfg(feature = "schema")]
 use utoipa::ToSchema;
@@ -138,6 +140,28 @@ request! {
         pub text: Phi<String>,
         /// The revision this text was made from; another one is a `conflict`.
         pub revision: u64,
+    }
+}
+
+request! {
+    /// `POST /api/sessions/{session}/photos`: asks one guest for a photo. They may say no.
+    pub struct AskPhoto {
+        /// Whose camera.
+        pub participant: ParticipantId,
+    }
+
+    /// `POST /api/guest/photos/decline`: "No" to a photo.
+    pub struct DeclinePhoto {
+        /// The request.
+        pub request: RequestId,
+    }
+}
+
+answer! {
+    /// `POST /api/sessions/{session}/marks/undo` (the caller's last mark) and `…/marks/clear` (all of the caller's).
+    pub struct MarksGone {
+        /// Those that are no longer there; empty when there was none.
+        pub marks: Vec<MarkId>,
     }
 }
 
@@ -391,6 +415,11 @@ answer! {
         pub grants: Vec<Purpose>,
         /// The words of each consent.
         pub wordings: Vec<Wording>,
+        /// P-256 public key that snapshots of this session are sealed to, uncompressed SEC1, base64url: see
+        /// [`crate::snapshot`].
+        pub seal_key: String,
+        /// P-256 public key that receipts are signed with, uncompressed SEC1, base64url.
+        pub receipt_key: String,
     }
 
     /// A message of `GET /api/guest/events` (server-sent events, event name `state`): whole each time. In the waiting
@@ -405,6 +434,38 @@ answer! {
         /// The still that both sides look at.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub frozen: Option<crate::state::Frozen>,
+        /// The photo this guest is asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub photo: Option<crate::state::PhotoRequest>,
+    }
+
+    // ---- uploads --------------------------------------------------------------------------------------------------
+
+    /// `GET /api/guest/uploads/{object}/receipt`: the server has the whole object, checked, and will not lose it. Only this
+    /// lets a device drop its copy.
+    pub struct Receipt {
+        /// Format version, 1.
+        pub v: u8,
+        /// The owner.
+        pub organisation: OrganisationId,
+        /// The session.
+        pub session: SessionId,
+        /// The object.
+        pub object: ObjectId,
+        /// Bytes of the sealed object.
+        pub bytes: u64,
+        /// SHA-256 of the sealed object, base64url.
+        pub sha256: String,
+        /// The log it was written to.
+        pub origin: String,
+        /// The number of its entry `snapshot.receive` there.
+        pub sequence: u64,
+        /// SHA-256 of that entry's bytes, base64url: a log that shows another entry at that place was changed.
+        pub entry_sha256: String,
+        /// When it was stored.
+        pub stored_us: u64,
+        /// Raw r‖s over [`crate::snapshot::RECEIPT_DOMAIN`] and [`crate::snapshot::receipt_fields`], base64url.
+        pub signature: String,
     }
 
     // ---- realtime -------------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 //! there is one broadcast a purpose.
 //!
 //! ```text
-//!  org_…/ses_…/state                server's own: track `state`, every group a whole [`crate::state::SessionState`]
+//!  org_…/ses_…/state                server's own: track `state`, every group a whole [`crate::state::SessionState`];
+//!                                   track `marks`, every group a whole [`crate::mark::MarkSet`]
 //!  org_…/ses_…/par_…/camera         tracks `catalog.json`, `video` (hang)
 //!  org_…/ses_…/par_…/microphone     tracks `catalog.json`, `audio` (hang)
-//!  org_…/ses_…/par_…/data           tracks `presence`, `report`, `pose`, `marks`, `chat`
+//!  org_…/ses_…/par_…/data           tracks `presence`, `report`, `pose`, `marks`, `chat`; on `marks` a camera's
+//!                                   device says [`crate::mark::Frame`], who draws [`crate::mark::Drawing`]
 //! ```
 
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,7 @@
 //!  api ── HTTPS bodies         state ── what all see       broadcast ── names on the realtime plane
 //!  close ── why a realtime connection ended
 //!  limits ── how much          problem ── what went wrong  private ── values that never print
-//!  mark ── what is drawn, and where it is on each frame
+//!  mark ── what is drawn, and where it is on each frame   snapshot ── a kept picture: content, upload, receipt
 //! ```
 //!
 //! Times are µs since the Unix epoch and end in `_us`, unless a comment names another clock.
@@ -24,6 +24,7 @@ pub mod mark;
 pub mod private;
 pub mod problem;
 pub mod role;
+pub mod snapshot;
 pub mod state;
 pub mod words;
 

@@ -40,3 +40,15 @@ pub const DEVICE_CHARS: usize = 200;
 pub const TICKET_SECONDS: u64 = 10;
 /// Sessions on one page of a list, and log entries on one page of a log.
 pub const PAGE: u32 = 100;
+/// Snapshots of one session.
+pub const SNAPSHOTS_PER_SESSION: usize = 200;
+/// Bytes of a sealed snapshot: a photograph of 50 megapixels and what is said of it.
+pub const SNAPSHOT_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes of what is said of a snapshot, JSON.
+pub const SNAPSHOT_ABOUT_BYTES: usize = 256 * 1024;
+/// Bytes of one `PATCH` of an upload.
+pub const UPLOAD_PART_BYTES: usize = 1024 * 1024;
+/// Unfinished uploads of one guest.
+pub const UPLOADS_PER_GUEST: usize = 16;
+/// Seconds after the end of a session in which what was captured before may still be announced and sent.
+pub const LATE_UPLOAD_SECONDS: u64 = 7 * 24 * 3_600;

@@ -1,8 +1,12 @@
 //! Marks: what somebody drew on a frame, and where it is on every later frame.
 //!
-//! A [`Mark`] is committed once, over HTTPS, with its entry in the log. From then on the device whose camera it was drawn
-//! on says for each frame where it is: a [`Frame`] record on its `marks` track, with the capture time of that frame.
-//! Whoever shows the frame draws the record with the same capture time; nobody predicts.
+//! ```text
+//!  pen down … pen up        [`Drawing`], track `marks` of the author's data broadcast: realtime, never kept
+//!  POST …/marks             [`NewMark`] becomes a [`Mark`], with its entry in the log
+//!                           [`MarkSet`], track `marks` of the session's own broadcast: all that are committed
+//!  each frame of the camera [`Frame`], track `marks` of that camera's data broadcast: where each mark is
+//! ```
+//! Whoever shows a frame draws the record with the same capture time; nobody predicts.
 //!
 //! Image coordinates are normalised: (0, 0) is the top left corner of the picture, (1, 1) the bottom right, whatever
 //! its size in pixels. Capture times are µs on the publishing device's monotonic clock.
@@ -13,6 +17,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MarkId, ParticipantId};
 
+/// The track of all three records, each on a broadcast of its own.
+pub const TRACK: &str = "marks";
+/// Bytes of a [`MarkSet`] as JSON; a mark that would make it larger is refused.
+pub const SET_BYTES: usize = 1024 * 1024;
+/// Bytes of a [`Drawing`] as JSON.
+pub const DRAWING_BYTES: usize = 32 * 1024;
+/// Bytes of a [`Frame`] as JSON: [`MARKS`] positions.
+pub const FRAME_BYTES: usize = 32 * 1024;
+
 /// Points of a freehand line.
 pub const FREEHAND_POINTS: usize = 512;
 /// Marks of one session that are shown at the same time.
@@ -21,6 +34,80 @@ pub const MARKS: usize = 64;
 pub const PATCH_SIDE: u16 = 128;
 /// Width of a line, as a part of the picture's width: at least and at most.
 pub const WIDTH: std::ops::RangeInclusive<f32> = 0.001..=0.05;
+
+/// `POST /api/sessions/{session}/marks`: something drawn, by whoever asks. The same again changes nothing; another one
+/// under the same id is a `conflict`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewMark {
+    /// Chosen by whoever drew it.
+    pub id: MarkId,
+    /// Whose camera it was drawn on.
+    pub camera: ParticipantId,
+    /// Capture time of the frame that was being looked at, µs on that camera's clock.
+    pub capture_us: u64,
+    /// Kind and place.
+    pub geometry: Geometry,
+    /// How it looks.
+    pub style: Style,
+    /// What the author saw around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Patch>,
+}
+
+impl NewMark {
+    /// The mark, once it is known who drew it.
+    ///
+    /// # Errors
+    /// As [`Mark::check`].
+    pub fn by(self, author: ParticipantId) -> Result<Mark, Invalid> {
+        let Self { id, camera, capture_us, geometry, style, patch } = self;
+        let mark = Mark { v: 1, id, author, camera, capture_us, geometry, style, patch };
+        mark.check().map(|()| mark)
+    }
+}
+
+/// Every mark that is committed and not undone, in the order they were committed: a group on the `marks` track of the
+/// session's own broadcast each time that something changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MarkSet {
+    /// Format version, 1.
+    pub v: u8,
+    /// The session's revision at this change; only grows.
+    pub revision: u64,
+    /// At most [`MARKS`].
+    pub marks: Vec<Mark>,
+}
+
+/// What somebody is drawing at this moment: a whole record in each group of the `marks` track of their data broadcast,
+/// from pen down, and one without a stroke when the pen was lifted or put away. The camera's device keeps the picture of
+/// that frame for as long as the drawing goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drawing {
+    /// Format version, 1.
+    pub v: u8,
+    /// Whose camera is drawn on.
+    pub camera: ParticipantId,
+    /// Capture time of the frame that is drawn on, µs on that camera's clock.
+    pub capture_us: u64,
+    /// What there is of it; nothing when it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stroke: Option<Stroke>,
+}
+
+/// A mark that is not finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stroke {
+    /// The id the mark will have.
+    pub id: MarkId,
+    /// Kind and place so far.
+    pub geometry: Geometry,
+    /// How it looks.
+    pub style: Style,
+}
 
 /// Something that was drawn on one frame. It never changes; undoing takes it away.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,18 +262,18 @@ pub struct Style {
     pub width: f32,
 }
 
-/// The four colours of the rail, told apart by colour-blind eyes as well. Every shell has its own exact value.
+/// The four colours of the rail, told apart by colour-blind eyes as well; each is drawn with a black casing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Colour {
-    /// The first.
+    /// `#FFD400`.
     Yellow,
-    /// The second.
-    Blue,
-    /// The third.
-    Orange,
-    /// The fourth.
+    /// `#00E5FF`.
+    Cyan,
+    /// `#FF4DA6`.
+    Pink,
+    /// `#FFFFFF`.
     White,
 }
 
@@ -204,8 +291,31 @@ pub struct Patch {
     pub width: u16,
     /// Pixels down.
     pub height: u16,
-    /// Grey levels, row by row.
+    /// Grey levels, row by row; base64url without padding in JSON.
+    #[serde(with = "base64")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub grey: Vec<u8>,
+}
+
+/// Bytes as text, bounded before they are decoded.
+mod base64 {
+    use data_encoding::BASE64URL_NOPAD;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::PATCH_SIDE;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64URL_NOPAD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let most = PATCH_SIDE as usize * PATCH_SIDE as usize;
+        if text.len() > most.div_ceil(3) * 4 {
+            return Err(de::Error::custom("a patch is larger than allowed"));
+        }
+        BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| de::Error::custom("a patch is base64url without padding"))
+    }
 }
 
 impl Patch {

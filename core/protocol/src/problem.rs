@@ -120,6 +120,12 @@ kinds! {
     StaleStatement = "stale-statement", 422, "Statement not fresh";
     /// There is no grant for this.
     NoConsent = "no-consent", 403, "No consent";
+    /// The part of an upload begins at another place than the server is at; ask where it is.
+    OffsetMismatch = "offset-mismatch", 409, "Upload is elsewhere";
+    /// What arrived is not what was announced. It was thrown away; send it again from the beginning.
+    WrongDigest = "wrong-digest", 422, "Arrived changed";
+    /// The mark was drawn on a frame that nobody remembers.
+    StaleFrame = "stale-frame", 409, "Frame is gone";
     /// The server failed; nothing was changed.
     Internal = "internal", 500, "Fault in the server";
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::consent::Purpose;
-use crate::{OrganisationId, ParticipantId, SessionId};
+use crate::{ObjectId, OrganisationId, ParticipantId, RequestId, SessionId};
 
 /// The whole state of a session at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +28,49 @@ pub struct SessionState {
     /// The still that both sides look at, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Frozen>,
+    /// The photo that somebody was asked for and has not sent, refused or been excused from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<PhotoRequest>,
+    /// The snapshots there are, in the order they were announced; at most [`crate::limits::SNAPSHOTS_PER_SESSION`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<Snapshot>,
     /// Why and when it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
+}
+
+/// A photo that the technician asks for. One at a time: a new request takes the place of the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct PhotoRequest {
+    /// Which; the snapshot that answers it names it.
+    pub id: RequestId,
+    /// Whose camera.
+    pub participant: ParticipantId,
+    /// When it was asked for.
+    pub at_us: u64,
+}
+
+/// One sealed picture, as far as it is known without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Snapshot {
+    /// Which.
+    pub id: ObjectId,
+    /// Whose device took it.
+    pub participant: ParticipantId,
+    /// The request it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// When it was announced to the server.
+    pub announced_us: u64,
+    /// Bytes of the sealed picture.
+    pub bytes: u64,
+    /// Bytes that have arrived; as many as `bytes` is not yet "stored".
+    pub received: u64,
+    /// When it was stored whole, its digest checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_us: Option<u64>,
 }
 
 /// The life of a session.

@@ -1,0 +1,1 @@
+//! The encrypted snapshot cache of a device.
