@@ -1,6 +1,6 @@
 //! Why something could not be sealed, opened, wrapped, signed or verified.
 
-use crate::{container, encoding, key, signature, wrap};
+use crate::{container, encoding, hpke, key, signature, wrap};
 
 /// Every way this crate says no. Nothing here carries key material or plaintext.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,18 @@ pub enum Error {
     /// The wrapped key is whole, and belongs to another object.
     #[error("the wrapped key belongs to another object")]
     WrapHeader,
+    /// A sealed key of a length that is not [`hpke::SEALED`].
+    #[error("a sealed key has {} bytes, not {length}", hpke::SEALED)]
+    SealLength {
+        /// Bytes given.
+        length: usize,
+    },
+    /// The sealed key was changed, or sealed to another session or for another object.
+    #[error("the sealed key does not open under this session's key for this object")]
+    Seal,
+    /// Not a P-256 private scalar of a session.
+    #[error("not the private key of a session")]
+    OpenKey,
     /// Not an uncompressed P-256 point.
     #[error("a public key is {} bytes, an uncompressed point on P-256", signature::PUBLIC_KEY)]
     PublicKey,

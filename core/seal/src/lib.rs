@@ -1,12 +1,13 @@
 //! How an object is sealed, how its key is wrapped, and what exactly a signature covers.
 //!
-//! Three formats and the one encoding under them. No I/O, no async, no clock; the only thing taken from the system is
+//! Four formats and the one encoding under them. No I/O, no async, no clock; the only thing taken from the system is
 //! randomness. Phone, server and (by the vectors in `tests/vectors/seal`) browser speak the same bytes.
 //!
 //! ```text
 //!  Header ──encoding──▶ context ───────────────┐            ┌─────────── SHA-256 ◀── context
 //!                                              ▼            ▼
 //!  plaintext ─16 KiB chunks─▶ container::seal(DEK)    wrap::wrap(KEK, DEK ‖ hash) ─▶ 72 bytes
+//!                                                     hpke::seal(session, DEK; context) ─▶ 113 bytes
 //! ```
 //!
 //! ```
@@ -24,13 +25,15 @@
 //! ```
 //!
 //! What each promises: [`container`] that bytes, their order, their number and the object they belong to are as sealed,
-//! and that they open under one key only; [`wrap`] that a key is given back for the object it was made for and no other;
-//! [`signature`] that two different statements never have the same bytes.
+//! and that they open under one key only; [`wrap`] and [`hpke`] that a key is given back for the object it was made
+//! for and no other, the one under a key that is kept, the other by whoever has the session's private key; [`signature`]
+//! that two different statements never have the same bytes.
 
 pub mod container;
 pub mod encoding;
 mod error;
 mod header;
+pub mod hpke;
 mod key;
 pub mod signature;
 #[cfg(test)]
