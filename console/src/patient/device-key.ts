@@ -2,7 +2,8 @@
  * The key this device is known by for one visit: P-256, made here, never to leave (`extractable` is false). IndexedDB holds
  * it, so that a reload is still the same device; the link it belongs to is remembered by its hash only.
  */
-import { base64url, secretBytes, sha256 } from './statements';
+import { base64url, sha256 } from '../seal/encoding';
+import { secretBytes } from './statements';
 
 const DATABASE = 'handlens';
 const STORE = 'device';

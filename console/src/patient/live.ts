@@ -15,6 +15,8 @@ export interface Live {
   setTrack(track: MediaStreamTrack | undefined): void;
   setPresence(presence: CameraPresence): void;
   stillNear(frame_us: number): Promise<ImageBitmap | undefined>;
+  /** The next frame of the camera, whole; it belongs to the caller. Nothing when none comes. */
+  nextFrame(): Promise<VideoFrame | undefined>;
   /** A camera grant is of use only with a ticket that knows it. */
   renewForCamera(): void;
   hurry(): void;
@@ -47,6 +49,7 @@ export function goLive({ ticket, onState, onFollowing }: LiveOptions): Live {
       publisher.setPresence(presence);
     },
     stillNear: (frame_us) => publisher.stillNear(frame_us),
+    nextFrame: () => publisher.nextFrame(),
     renewForCamera: () => {
       if (!mayPublish) link.renew();
     },

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { GuestView, Peek } from '../wire/types';
+import type { GuestView, Peek, Wording } from '../wire/types';
 import { initial, screen, step, stillOf, wants, type Effect, type Event, type State, type Trouble } from './machine';
 
-const wordings = [{ purpose: 'camera', language: 'en', text: 'Sam will see what your phone sees.' } as const];
+const wordings: Wording[] = [
+  { purpose: 'camera', language: 'en', text: 'Sam will see what your phone sees.' },
+  { purpose: 'snapshots', language: 'en', text: 'Sam wants to take a photo.' },
+];
 const peek: Peek = {
   organisation: 'City Clinic',
   organisation_phone: '+1 555 0100',
@@ -23,6 +26,8 @@ const view: GuestView = {
   phase: 'waiting',
   grants: [],
   wordings,
+  seal_key: '',
+  receipt_key: '',
 };
 const opened: Event = { type: 'opened', secret: true, verdict: 'fine', offline: false };
 const frozen = { participant: 'par_1', frame_us: 5, since_us: 77 };
@@ -31,6 +36,7 @@ const told = (change: Partial<Extract<Event, { type: 'told' }>> = {}): Event => 
   presence: 'waiting',
   phase: 'waiting',
   camera: true,
+  photos: false,
   ...change,
 });
 
@@ -62,6 +68,7 @@ describe('the way in', () => {
       technician: 'Sam',
       words: 'river lemon',
       wording: 'Sam will see what your phone sees.',
+      photoWording: 'Sam wants to take a photo.',
     });
   });
 
@@ -71,7 +78,7 @@ describe('the way in', () => {
     expect(effectsOf(...joining)).toEqual([{ do: 'join', takeOver: false }]);
     expect(effectsOf(...joining, { type: 'joined', view })).toEqual([
       { do: 'forgetSecret' },
-      { do: 'consent', decision: 'grant' },
+      { do: 'consent', purpose: 'camera', decision: 'grant' },
     ]);
     expect(screenAfter(...waiting)).toBe('waiting');
   });
@@ -201,10 +208,10 @@ describe('the waiting room', () => {
   /** The camera can be off there, and on again with a new grant. */
   test('can be without a camera', () => {
     const off: Event[] = [...waiting, { type: 'turnOff' }];
-    expect(effectsOf(...off)).toEqual([{ do: 'consent', decision: 'revoke' }]);
+    expect(effectsOf(...off)).toEqual([{ do: 'consent', purpose: 'camera', decision: 'revoke' }]);
     expect(screenAfter(...off)).toBe('waiting');
     expect(wants(after(...off).state)).toMatchObject({ camera: false, presence: 'off' });
-    expect(effectsOf(...off, { type: 'start' }, { type: 'cameraOpened' })).toEqual([{ do: 'consent', decision: 'grant' }]);
+    expect(effectsOf(...off, { type: 'start' }, { type: 'cameraOpened' })).toEqual([{ do: 'consent', purpose: 'camera', decision: 'grant' }]);
   });
 
   /** Sent away, or the session ends: the camera is off and the page says so. */
@@ -244,10 +251,10 @@ describe('live', () => {
   /** The switch withdraws the grant at once; on again is a new one. */
   test('has a switch that withdraws the grant', () => {
     const off: Event[] = [...live, { type: 'turnOff' }];
-    expect(effectsOf(...off)).toEqual([{ do: 'consent', decision: 'revoke' }]);
+    expect(effectsOf(...off)).toEqual([{ do: 'consent', purpose: 'camera', decision: 'revoke' }]);
     expect(screenAfter(...off)).toBe('stopped');
     expect(wants(after(...off).state)).toMatchObject({ camera: false, presence: 'off', realtime: true });
-    expect(effectsOf(...off, { type: 'start' }, { type: 'cameraOpened' })).toEqual([{ do: 'consent', decision: 'grant' }]);
+    expect(effectsOf(...off, { type: 'start' }, { type: 'cameraOpened' })).toEqual([{ do: 'consent', purpose: 'camera', decision: 'grant' }]);
   });
 
   /** Frozen by the technician: the still is seen here too, until "Back to camera"; the next still is seen again. */

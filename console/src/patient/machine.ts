@@ -6,68 +6,37 @@
  *  loading ──peeked──▶ asked ──Start camera──▶ joining ──joined──▶ waiting ──admitted──▶ live ──▶ over
  *     └──────────── resumed (reload) ─────────────────────────────────┴──────────┘
  *  stuck: this link leads nowhere; trouble: this camera does not open, Try again
+ *  stills: the same way with a photo that was chosen in place of the camera
  * ```
  */
-import type { CameraPresence, Frozen, GuestView, Host as Organisation, Peek, Phase, Presence } from '../wire/types';
+import type {
+  Decision,
+  Frozen,
+  GuestView,
+  Host as Organisation,
+  Peek,
+  Phase,
+  PhotoRequest,
+  Presence,
+  Purpose,
+  RequestId,
+} from '../wire/types';
+import {
+  asksPhoto,
+  canTake,
+  inside,
+  photoRequest,
+  screen,
+  type Host,
+  type Over,
+  type PhotoProblem,
+  type State,
+  type Stuck,
+  type Trouble,
+  type Verdict,
+} from './state';
 
-/** What every screen names. Empty before it is known. */
-export interface Host {
-  organisation: string;
-  /** The number to call, as it was typed. */
-  phone: string;
-  technician: string;
-  words: string;
-  /** The words of the camera's consent, shown as they are. */
-  wording: string;
-}
-
-export type Stage = 'loading' | 'asked' | 'joining' | 'waiting' | 'live' | 'stuck' | 'over';
-/** Why the link leads nowhere. */
-export type Stuck = 'expired' | 'used' | 'revoked' | 'incomplete';
-/** How the visit came to its end. */
-export type Over = 'finished' | 'left' | 'declined' | 'not-me' | 'later' | 'asked-again';
-/** Why the camera did not open. */
-export type Trouble = 'denied' | 'blocked' | 'in-app' | 'old-browser' | 'in-use' | 'failed';
-/** What is known of the browser before anything is asked of it. */
-export type Verdict = 'fine' | 'in-app' | 'old-browser';
-
-export interface State {
-  stage: Stage;
-  host: Host;
-  stuck?: Stuck;
-  over?: Over;
-  trouble?: Trouble;
-  verdict: Verdict;
-  camera: 'off' | 'opening' | 'on' | 'stopped';
-  /** Turned off by its owner: nothing has to be started again. */
-  switchedOff: boolean;
-  paused: boolean;
-  hidden: boolean;
-  offline: boolean;
-  /** The server knows a grant for the camera. */
-  granted: boolean;
-  takeOver: boolean;
-  /** Was let in: can say whether it helped. */
-  admitted: boolean;
-  /** Said whether it helped. */
-  thanked: boolean;
-  /** The link's secret is at hand: a new text can be asked for. */
-  secret: boolean;
-  /** Nobody came for three minutes. */
-  late: boolean;
-  /** The session's state comes over the realtime plane. */
-  following: boolean;
-  /** First names of those who see the camera. */
-  watchers: string[];
-  /** The moment of one's own camera that the technician froze. */
-  frozen?: Frozen;
-  /** "Back to camera" was pressed for this still. */
-  dismissed_us?: number;
-  /** A button's request is on its way. */
-  busy: boolean;
-  /** The last request failed; said in words until the next one. */
-  failed: boolean;
-}
+export * from './state';
 
 export type Event =
   | { type: 'opened'; secret: boolean; verdict: Verdict; offline: boolean }
@@ -79,7 +48,16 @@ export type Event =
   | { type: 'cameraOpened' }
   | { type: 'cameraRefused'; trouble: Trouble }
   | { type: 'joined'; view: GuestView }
-  | { type: 'told'; presence: Presence; phase: Phase; camera: boolean; frozen?: Frozen | undefined; watchers?: string[] }
+  | {
+      type: 'told';
+      presence: Presence;
+      phase: Phase;
+      camera: boolean;
+      photos: boolean;
+      frozen?: Frozen | undefined;
+      photo?: PhotoRequest | undefined;
+      watchers?: string[];
+    }
   | { type: 'following'; now: boolean }
   | { type: 'cameraEnded' }
   | { type: 'cameraBack' }
@@ -99,6 +77,18 @@ export type Event =
   | { type: 'askAgain' }
   | { type: 'useThisPhone' }
   | { type: 'feedback'; helped: boolean }
+  | { type: 'allowPhoto' }
+  | { type: 'refusePhoto' }
+  | { type: 'photosOn' }
+  | { type: 'photosOff' }
+  /** Taken or chosen, and sealed. */
+  | { type: 'photoKept' }
+  | { type: 'photoFailed'; problem: PhotoProblem }
+  | { type: 'photoPicked' }
+  | { type: 'photoRead' }
+  | { type: 'sendChosen' }
+  | { type: 'dropChosen' }
+  | { type: 'outbox'; waiting: number; sent: number }
   | { type: 'done'; what: 'refuse' | 'again' | 'later' | 'feedback' }
   | { type: 'notDone' };
 
@@ -107,7 +97,14 @@ export type Effect =
   | { do: 'resume' }
   | { do: 'openCamera' }
   | { do: 'join'; takeOver: boolean }
-  | { do: 'consent'; decision: 'grant' | 'revoke' }
+  | { do: 'consent'; purpose: Purpose; decision: Decision }
+  /** Once what was allowed is known to the server: take, seal, keep, send. */
+  | { do: 'takePhoto'; request: RequestId }
+  | { do: 'declinePhoto'; request: RequestId }
+  /** Makes a JPEG of the file that was picked. */
+  | { do: 'readPhoto' }
+  | { do: 'sendChosen'; request?: RequestId }
+  | { do: 'dropChosen' }
   | { do: 'refuse' }
   | { do: 'again' }
   | { do: 'later' }
@@ -125,97 +122,22 @@ export interface Step {
   effects: Effect[];
 }
 
-export const initial: State = {
-  stage: 'loading',
-  host: { organisation: '', phone: '', technician: '', words: '', wording: '' },
-  verdict: 'fine',
-  camera: 'off',
-  switchedOff: false,
-  paused: false,
-  hidden: false,
-  offline: false,
-  granted: false,
-  takeOver: false,
-  admitted: false,
-  thanked: false,
-  secret: false,
-  late: false,
-  following: false,
-  watchers: [],
-  busy: false,
-  failed: false,
-};
-
-/** What must hold while this state lasts. */
-export interface Wants {
-  /** Server-sent events. */
-  events: boolean;
-  realtime: boolean;
-  camera: boolean;
-  awake: boolean;
-  /** The three minutes of the waiting room run. */
-  patience: boolean;
-  presence: CameraPresence;
-}
-
-export function wants(state: State): Wants {
-  const inside = state.stage === 'waiting' || state.stage === 'live';
-  return {
-    events: inside && !state.following,
-    realtime: state.stage === 'live',
-    camera: (inside || state.stage === 'joining' || state.stage === 'asked') && !state.switchedOff,
-    awake: inside && state.camera === 'on',
-    patience: state.stage === 'waiting' && !state.late,
-    presence: presence(state),
-  };
-}
-
-/** What others are told of the camera. */
-function presence(state: State): CameraPresence {
-  if (state.switchedOff || state.camera === 'off') return 'off';
-  if (state.camera !== 'on') return 'stopped';
-  if (state.hidden) return 'hidden';
-  return state.paused ? 'paused' : 'on';
-}
-
-export type Screen =
-  | 'loading'
-  | 'ask'
-  | 'waiting'
-  | 'live'
-  | 'paused'
-  | 'stopped'
-  | 'offline'
-  | `stuck-${Stuck}`
-  | `trouble-${Trouble}`
-  | `over-${Over}`;
-
-/** The one screen that says where the visit is. */
-export function screen(state: State): Screen {
-  if (state.stage === 'over') return `over-${state.over ?? 'finished'}`;
-  if (state.stage === 'stuck' && !state.offline) return `stuck-${state.stuck ?? 'incomplete'}`;
-  if (state.trouble) return `trouble-${state.trouble}`;
-  // Inside, the own picture stays and a notice says it.
-  if (state.offline && !inside(state)) return 'offline';
-  if (state.stage === 'loading' || state.stage === 'stuck') return 'loading';
-  if (state.stage === 'asked' || state.stage === 'joining') return 'ask';
-  if (state.stage === 'waiting' && (state.camera === 'on' || state.switchedOff)) return 'waiting';
-  if (state.camera !== 'on') return 'stopped';
-  if (state.stage === 'waiting') return 'waiting';
-  return state.paused ? 'paused' : 'live';
-}
-
-/** The still that both look at, unless its owner went back to the camera. */
-export function stillOf(state: State): Frozen | undefined {
-  return state.frozen && state.frozen.since_us !== state.dismissed_us ? state.frozen : undefined;
-}
-
 const nothing = (state: State): Step => ({ state, effects: [] });
 const to = (state: State, change: Partial<State>, ...effects: Effect[]): Step => ({ state: { ...state, ...change }, effects });
-const inside = (state: State) => state.stage === 'waiting' || state.stage === 'live';
 
 /** One thing that happened. Never fails: what cannot be changes nothing. */
 export function step(state: State, event: Event): Step {
+  const next = taken(state, event);
+  const request = photoRequest(next.state);
+  // What is allowed is not asked again: the photo is taken as soon as there is a picture to take.
+  if (!request || !canTake(next.state) || asksPhoto(next.state)) return next;
+  return {
+    state: { ...next.state, answered: request.id, taking: true },
+    effects: [...next.effects, { do: 'takePhoto', request: request.id }],
+  };
+}
+
+function taken(state: State, event: Event): Step {
   if (state.stage === 'over' && !isAfterword(event)) return nothing(state);
   switch (event.type) {
     case 'opened': {
@@ -224,7 +146,7 @@ export function step(state: State, event: Event): Step {
     }
     case 'peeked': {
       const { organisation, organisation_phone: phone = '', technician, words, wordings, used } = event.peek;
-      const host = { organisation, phone, technician, words, wording: cameraWording(wordings) };
+      const host = { organisation, phone, technician, words, ...consents(wordings) };
       if (used && !event.mine) return stuck({ ...state, host }, 'used');
       return asked({ ...state, host });
     }
@@ -244,7 +166,7 @@ export function step(state: State, event: Event): Step {
       }
       return to(
         without(state, 'trouble'),
-        { camera: 'opening', switchedOff: false, failed: false },
+        { camera: 'opening', switchedOff: false, stills: false, failed: false },
         { do: 'openCamera' },
       );
     case 'cameraOpened':
@@ -255,7 +177,7 @@ export function step(state: State, event: Event): Step {
       return to(
         state,
         { camera: 'on', paused: false },
-        ...(state.granted ? [] : [{ do: 'consent', decision: 'grant' } as const]),
+        ...(state.granted ? [] : [allow('camera')]),
       );
     case 'cameraRefused':
       if (state.camera !== 'opening') return nothing(state);
@@ -263,8 +185,10 @@ export function step(state: State, event: Event): Step {
     case 'joined': {
       if (state.stage !== 'joining') return nothing(state);
       const here = entered(state, event.view);
-      const grant = here.state.granted || !inside(here.state) ? [] : [{ do: 'consent', decision: 'grant' } as const];
-      return to(here.state, { takeOver: false }, { do: 'forgetSecret' }, ...here.effects, ...grant);
+      const joined = to(here.state, { takeOver: false }, { do: 'forgetSecret' }, ...here.effects);
+      if (!inside(here.state)) return joined;
+      if (!state.stills) return to(joined.state, {}, ...joined.effects, ...(joined.state.granted ? [] : [allow('camera')]));
+      return to({ ...joined.state, stills: true }, sending, ...joined.effects, allow('snapshots'), { do: 'sendChosen' });
     }
     case 'told':
       return told(state, event);
@@ -279,7 +203,7 @@ export function step(state: State, event: Event): Step {
       return to(
         state,
         { camera: 'off', switchedOff: true, paused: false, granted: false },
-        { do: 'consent', decision: 'revoke' },
+        { do: 'consent', purpose: 'camera', decision: 'revoke' },
       );
     case 'pause':
       return state.stage === 'live' && state.camera === 'on' ? to(state, { paused: true }) : nothing(state);
@@ -320,6 +244,56 @@ export function step(state: State, event: Event): Step {
       if (!asked || !state.admitted || state.thanked || state.busy) return nothing(state);
       return to(state, { busy: true, failed: false }, { do: 'feedback', helped: event.helped });
     }
+    case 'allowPhoto': {
+      const request = photoRequest(state);
+      if (!request || !asksPhoto(state)) return nothing(state);
+      const change = { answered: request.id, taking: true, photos: true };
+      return to(without(state, 'photoProblem'), change, allow('snapshots'), { do: 'takePhoto', request: request.id });
+    }
+    case 'refusePhoto': {
+      const request = photoRequest(state);
+      if (!request) return nothing(state);
+      return to(without(state, 'photoProblem'), { answered: request.id }, { do: 'declinePhoto', request: request.id });
+    }
+    case 'photosOn':
+      return inside(state) && !state.photos ? to(state, { photos: true }, allow('snapshots')) : nothing(state);
+    case 'photosOff':
+      if (!inside(state) || !state.photos) return nothing(state);
+      return to(state, { photos: false }, { do: 'consent', purpose: 'snapshots', decision: 'revoke' });
+    case 'photoKept':
+      return to(without(state, 'photoProblem'), { taking: false });
+    case 'photoFailed': {
+      // The request is open again, and this time it is asked.
+      const again = without(state, 'answered');
+      return to(again, { taking: false, photoProblem: event.problem });
+    }
+    case 'photoPicked':
+      if (state.stage !== 'asked' && !inside(state)) return nothing(state);
+      return to(without(state, 'photoProblem'), { taking: true, failed: false }, { do: 'readPhoto' });
+    case 'photoRead':
+      if (!state.taking) return nothing(state);
+      if (!inside(state) || !state.photos) return to(state, { taking: false, chosen: true });
+      return sendNow(state);
+    case 'sendChosen':
+      if (!state.chosen) return nothing(state);
+      if (inside(state)) {
+        const { state: sent, effects } = sendNow(state);
+        return to(sent, { photos: true }, allow('snapshots'), ...effects);
+      }
+      if (state.stage !== 'asked') return nothing(state);
+      return to(
+        without(state, 'trouble'),
+        { stage: 'joining', stills: true, failed: false },
+        { do: 'join', takeOver: state.takeOver },
+      );
+    case 'dropChosen':
+      return state.chosen && state.stage !== 'joining'
+        ? to(state, { chosen: false, stills: inside(state) && state.stills }, { do: 'dropChosen' })
+        : nothing(state);
+    case 'outbox': {
+      const { waiting, sent } = event;
+      return to(state, { outbox: { waiting, sent }, owing: state.owing || (state.stage === 'over' && waiting > 0) });
+    }
     case 'done':
       if (event.what === 'feedback') return to(state, { busy: false, thanked: true });
       if (event.what === 'refuse') return end(state, 'not-me', { do: 'forgetSecret' });
@@ -332,7 +306,8 @@ export function step(state: State, event: Event): Step {
 
 /** All that can still happen when the visit is over. */
 const isAfterword = (event: Event) =>
-  event.type === 'feedback' || event.type === 'notDone' || (event.type === 'done' && event.what === 'feedback');
+  event.type === 'feedback' ||
+  event.type === 'outbox' || event.type === 'notDone' || (event.type === 'done' && event.what === 'feedback');
 
 function asked(state: State): Step {
   const here: State = { ...state, stage: 'asked', offline: false };
@@ -345,7 +320,23 @@ function stuck(state: State, why: Stuck): Step {
 
 function end(state: State, over: Over, ...effects: Effect[]): Step {
   const last = { stage: 'over', over, camera: 'off', following: false, busy: false, failed: false } as const;
-  return to(without(without(state, 'trouble'), 'frozen'), last, ...effects, { do: 'forgetKey' });
+  const nothingAsked = { taking: false, chosen: false, owing: state.outbox.waiting > 0 } as const;
+  const rest = without(without(without(state, 'trouble'), 'frozen'), 'photo');
+  return to(rest, { ...last, ...nothingAsked }, ...effects, { do: 'forgetKey' });
+}
+
+const allow = (purpose: Purpose): Effect => ({ do: 'consent', purpose, decision: 'grant' });
+
+/** A chosen photo is on its way. */
+const sending = { chosen: false, taking: true, photos: true };
+
+/** The chosen photo is sent, and answers what is asked, if anything is. */
+function sendNow(state: State): Step {
+  const request = photoRequest(state)?.id;
+  const next = { ...without(state, 'trouble'), ...sending, stills: state.camera !== 'on' };
+  return request === undefined
+    ? to(next, {}, { do: 'sendChosen' })
+    : to(next, { answered: request }, { do: 'sendChosen', request });
 }
 
 function request(state: State, what: 'refuse' | 'again' | 'later'): Step {
@@ -374,6 +365,7 @@ function refused(state: State, code: string): Step {
       return stuck(state, 'incomplete');
     default:
       // A fault of the server, or too many attempts: nothing was sent, and another try may do.
+      if (state.chosen) return to(state, { stage: 'asked', stills: false, failed: true });
       return to(state, { trouble: 'failed', camera: 'off', stage: state.stage === 'joining' ? 'asked' : state.stage });
   }
 }
@@ -385,9 +377,10 @@ function entered(state: State, view: GuestView): Step {
     phone: view.organisation_phone ?? '',
     technician: view.technician,
     words: view.words,
-    wording: cameraWording(view.wordings),
+    ...consents(view.wordings),
   };
   const granted = view.grants.includes('camera');
+  const photos = view.grants.includes('snapshots');
   const here: State = {
     ...without(state, 'stuck'),
     host,
@@ -395,8 +388,10 @@ function entered(state: State, view: GuestView): Step {
     offline: false,
     stage: 'waiting',
     watchers: [view.technician],
+    // Somebody who allows photos and no camera sends photos.
+    stills: photos && !granted,
   };
-  return told(here, { type: 'told', presence: view.presence, phase: view.phase, camera: granted });
+  return told(here, { type: 'told', presence: view.presence, phase: view.phase, camera: granted, photos });
 }
 
 function told(state: State, event: Extract<Event, { type: 'told' }>): Step {
@@ -406,15 +401,16 @@ function told(state: State, event: Extract<Event, { type: 'told' }>): Step {
   // Another phone took this one's place, and with it the link.
   if (event.presence === 'left') return stuck(state, 'used');
   const stage = event.presence === 'admitted' ? 'live' : 'waiting';
-  const next: State = { ...without(state, 'frozen'), stage, granted: event.camera };
+  const next: State = { ...without(without(state, 'frozen'), 'photo'), stage, granted: event.camera, photos: event.photos };
   if (stage === 'live') next.admitted = true;
   if (event.watchers) next.watchers = event.watchers;
   if (stage === 'live') next.late = false;
   if (event.frozen) next.frozen = event.frozen;
+  if (event.photo) next.photo = event.photo;
   return nothing(next);
 }
 
-function without<K extends 'stuck' | 'trouble' | 'frozen'>(state: State, key: K): State {
+function without<K extends 'stuck' | 'trouble' | 'frozen' | 'photo' | 'answered' | 'photoProblem'>(state: State, key: K): State {
   const next = { ...state };
   delete next[key];
   return next;
@@ -427,4 +423,7 @@ const named = (host: Host, { organisation, organisation_phone: phone = '' }: Org
   phone,
 });
 
-const cameraWording = (wordings: Peek['wordings']) => wordings.find(({ purpose }) => purpose === 'camera')?.text ?? '';
+const consents = (wordings: Peek['wordings']) => {
+  const of = (wanted: Purpose) => wordings.find(({ purpose }) => purpose === wanted)?.text ?? '';
+  return { wording: of('camera'), photoWording: of('snapshots') };
+};

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { base64url, encode, redemption, secretBytes, sha256, statement } from './statements';
+import { base64url, encode, sha256 } from '../seal/encoding';
+import { redemption, secretBytes, statement } from './statements';
 
 interface Vector {
   domain: string;

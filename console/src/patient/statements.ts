@@ -2,6 +2,7 @@
  * What this device signs: that it redeems a link, and what its owner allows. ECDSA on P-256 by WebCrypto, raw r‖s, over the
  * one canonical encoding of `core/seal/src/encoding.rs`; the fields are those of `core/protocol/src/consent.rs`.
  */
+import { base64url, encode, fromBase64url, sha256, utf8 } from '../seal/encoding';
 import type { Consent, Decision, Purpose, Redeem, Wording } from '../wire/types';
 
 const REDEEM_DOMAIN = 'handlens/redeem/v1';
@@ -9,22 +10,6 @@ const CONSENT_DOMAIN = 'handlens/consent/v1';
 /** A statement is accepted for so long, µs: half of what the server allows, for clocks that are off. */
 const LIFE_US = 150 * 1_000_000;
 const SECRET_BYTES = 16;
-
-const text = (value: string) => new TextEncoder().encode(value);
-
-/** `length ‖ domain`, then `length ‖ field` for each field; lengths are u32, big-endian. */
-export function encode(domain: string, fields: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const parts = [text(domain), ...fields];
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0));
-  const view = new DataView(out.buffer);
-  let at = 0;
-  for (const part of parts) {
-    view.setUint32(at, part.length);
-    out.set(part, at + 4);
-    at += 4 + part.length;
-  }
-  return out;
-}
 
 export async function sign(key: CryptoKey, domain: string, fields: readonly Uint8Array[]): Promise<string> {
   const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key, encode(domain, fields));
@@ -46,7 +31,7 @@ export async function redemption(
 ): Promise<Redeem> {
   const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', keys.publicKey));
   const expires_us = now_us + LIFE_US;
-  const fields = [await sha256(fromBase64url(secret)), publicKey, text(String(expires_us))];
+  const fields = [await sha256(fromBase64url(secret)), publicKey, utf8(String(expires_us))];
   const signature = await sign(keys.privateKey, REDEEM_DOMAIN, fields);
   return { secret, public_key: base64url(publicKey), expires_us, signature, ...rest };
 }
@@ -66,19 +51,19 @@ export async function statement(
   wording: Wording,
   now_us: number,
 ): Promise<Consent> {
-  const shown = await sha256(text(wording.text));
+  const shown = await sha256(utf8(wording.text));
   const nonce = crypto.getRandomValues(new Uint8Array(16));
   const expires_us = now_us + LIFE_US;
   const signature = await sign(keys.privateKey, CONSENT_DOMAIN, [
-    text(party.organisation),
-    text(party.session),
-    text(party.participant),
-    text(purpose),
-    text(decision),
+    utf8(party.organisation),
+    utf8(party.session),
+    utf8(party.participant),
+    utf8(purpose),
+    utf8(decision),
     shown,
-    text(wording.language),
+    utf8(wording.language),
     nonce,
-    text(String(expires_us)),
+    utf8(String(expires_us)),
   ]);
   return {
     purpose,
@@ -89,19 +74,4 @@ export async function statement(
     expires_us,
     signature,
   };
-}
-
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-}
-
-export function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '');
-}
-
-function fromBase64url(value: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(value.replaceAll('-', '+').replaceAll('_', '/')), (character) => character.charCodeAt(0));
 }

@@ -4,14 +4,17 @@
 import { ProblemError } from '../wire/api';
 import * as guest from '../wire/guest';
 import { backoffMs, openStream, type Stream } from '../wire/stream';
-import type { Decision, GuestEvent, GuestView, SessionState } from '../wire/types';
+import type { Decision, GuestEvent, GuestView, Purpose, SessionState } from '../wire/types';
 import { Awake } from './awake';
 import { deviceLabel, verdict } from './browser';
+import { Decisions } from './decisions';
 import { forgetKey, heldKey, keyFor } from './device-key';
 import { Lens, type LensState } from './lens';
 import type { Live } from './live';
 import { measure } from './measure';
 import { initial, step, wants, type Effect, type Event, type State } from './machine';
+import { PhotoDesk } from './photo-desk';
+import { FLAG } from './photo/flag';
 import { serverNow, setByServer } from './server-time';
 import { redemption, secretBytes, statement } from './statements';
 
@@ -40,8 +43,27 @@ export class Visit {
   private patience: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private readonly pauses = new Set<() => void>();
-  private decision: Decision | undefined;
-  private deciding = false;
+  private readonly decisions = new Decisions({
+    send: (purpose, decision) => fresh(() => this.consent(purpose, decision)),
+    pause: (attempt) => this.pause(backoffMs(attempt)),
+    alive: () => this.state.stage !== 'over',
+    onKnown: (purpose, decision) => {
+      if (purpose === 'camera' && decision === 'grant') this.live?.renewForCamera();
+    },
+  });
+  private readonly desk = new PhotoDesk({
+    view: () => this.view,
+    camera: () => {
+      const { live } = this;
+      const { track } = this.lens;
+      return live && track && { track, nextFrame: () => live.nextFrame() };
+    },
+    allowed: () => this.decisions.settled('snapshots'),
+    pause: (attempt) => this.pause(backoffMs(attempt)),
+    tell: (event) => {
+      this.tell(event);
+    },
+  });
 
   constructor(private readonly onChange: (snapshot: Snapshot) => void) {
     this.lens = new Lens({
@@ -85,6 +107,7 @@ export class Visit {
     measure(() => this.live?.sent());
     // What comes after the first tap is fetched while the patient reads.
     void import('./live');
+    if (leftOver()) void this.resumePhotos();
   }
 
   tell(event: Event): void {
@@ -101,6 +124,17 @@ export class Visit {
 
   toggleLight(): Promise<void> {
     return this.lens.toggleLight();
+  }
+
+  /** Takes the picture that its owner chose in place of the camera. */
+  choosePhoto(file: File): void {
+    this.desk.pick(file);
+    this.tell({ type: 'photoPicked' });
+  }
+
+  /** The chosen picture, as it would be sent. */
+  chosenPhoto(): Blob | undefined {
+    return this.desk.preview();
   }
 
   /** The own picture at the moment the technician froze, if this page still has it. */
@@ -134,7 +168,22 @@ export class Visit {
         void this.persist((secret) => this.join(secret, effect.takeOver));
         break;
       case 'consent':
-        void this.decide(effect.decision);
+        void this.decisions.decide(effect.purpose, effect.decision);
+        break;
+      case 'takePhoto':
+        void this.desk.take(effect.request);
+        break;
+      case 'declinePhoto':
+        void this.desk.decline(effect.request);
+        break;
+      case 'readPhoto':
+        void this.desk.read();
+        break;
+      case 'sendChosen':
+        void this.desk.sendChosen(effect.request);
+        break;
+      case 'dropChosen':
+        this.desk.drop();
         break;
       case 'refuse':
       case 'again':
@@ -154,6 +203,7 @@ export class Visit {
       case 'hurry':
         for (const end of this.pauses) end();
         this.live?.hurry();
+        this.desk.hurry();
         break;
       case 'forgetSecret':
         history.replaceState(null, '', location.pathname);
@@ -200,31 +250,21 @@ export class Visit {
     this.tell({ type: 'joined', view });
   }
 
-  /** Makes the server know the last decision, however long that takes. Only the newest one counts. */
-  private async decide(decision: Decision): Promise<void> {
-    this.decision = decision;
-    if (this.deciding) return;
-    this.deciding = true;
-    for (let attempt = 0; this.decision && this.state.stage !== 'over'; attempt += 1) {
-      const now: Decision = this.decision;
-      try {
-        await fresh(() => this.consent(now));
-        if (this.decision === now) this.decision = undefined;
-        if (now === 'grant') this.live?.renewForCamera();
-      } catch (error) {
-        if (error instanceof ProblemError && error.code !== 'unreachable' && error.status < 500) break;
-        await this.pause(backoffMs(attempt));
-      }
-    }
-    this.decision = undefined;
-    this.deciding = false;
+  private async consent(purpose: Purpose, decision: Decision): Promise<void> {
+    const { view, keys } = this;
+    const wording = view?.wordings.find((one) => one.purpose === purpose);
+    if (!view || !keys || !wording) throw new ProblemError('unexpected', 0);
+    await guest.consent(await statement(keys, view, purpose, decision, wording, serverNow()));
   }
 
-  private async consent(decision: Decision): Promise<void> {
-    const { view, keys } = this;
-    const wording = view?.wordings.find(({ purpose }) => purpose === 'camera');
-    if (!view || !keys || !wording) return;
-    await guest.consent(await statement(keys, view, 'camera', decision, wording, serverNow()));
+  /** What an earlier load of this page did not get to send, also after the visit's end. */
+  private async resumePhotos(): Promise<void> {
+    try {
+      this.view ??= await guest.view();
+      await this.desk.resume();
+    } catch {
+      // This device has no place any more; what it kept goes when its time is over.
+    }
   }
 
   private async request(what: 'refuse' | 'again' | 'later'): Promise<void> {
@@ -279,8 +319,9 @@ export class Visit {
 
   private openEvents(): void {
     this.events = openStream<GuestEvent>(guest.EVENTS_PATH, 'state', {
-      onMessage: ({ presence, phase, grants, frozen }) => {
-        this.tell({ type: 'told', presence, phase, camera: grants.includes('camera'), frozen });
+      onMessage: ({ presence, phase, grants, frozen, photo }) => {
+        const [camera, photos] = [grants.includes('camera'), grants.includes('snapshots')];
+        this.tell({ type: 'told', presence, phase, camera, photos, frozen, photo });
       },
       onFlow: (flowing) => {
         clearTimeout(this.silence);
@@ -326,7 +367,7 @@ export class Visit {
     }
   }
 
-  private follow({ participants, phase, frozen }: SessionState): void {
+  private follow({ participants, phase, frozen, photo }: SessionState): void {
     const me = participants.find(({ id }) => id === this.view?.participant);
     if (!me) return;
     const watchers = participants
@@ -338,6 +379,8 @@ export class Visit {
       presence: me.presence,
       phase,
       camera: me.grants.includes('camera'),
+      photos: me.grants.includes('snapshots'),
+      photo: photo?.participant === me.id ? photo : undefined,
       frozen: frozen?.participant === me.id ? frozen : undefined,
       ...(watchers.length > 0 && { watchers }),
     });
@@ -351,6 +394,15 @@ async function fresh<T>(send: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof ProblemError) || error.code !== 'stale-statement' || !(await setByServer())) throw error;
     return send();
+  }
+}
+
+/** Whether photos were kept here that the server does not have yet. */
+function leftOver(): boolean {
+  try {
+    return localStorage.getItem(FLAG) !== null;
+  } catch {
+    return false;
   }
 }
 

@@ -20,6 +20,8 @@ import { watchBroadcasts, readGroups } from './subscribe';
 const PRESENCE_EVERY_MS = 2_000;
 /** Groups that are over are kept for late subscribers for so long, ms. */
 const KEEP_MS = 1_000;
+/** Whoever waits for a frame is told so late that none comes, ms. */
+const NEXT_FRAME_MS = 3_000;
 /** A camera says 30 a second; more is not asked for. */
 const FRAMERATE = 30;
 
@@ -34,6 +36,8 @@ export class Publisher {
   private readonly rate = new Rate();
   private readonly counters: Sent;
   private readonly stills = new Still();
+  /** Who waits for the next frame. */
+  private readonly takers = new Set<(frame?: VideoFrame) => void>();
   private readonly presenceTimer: ReturnType<typeof setInterval>;
   private lines: Lines | undefined;
   private track: MediaStreamTrack | undefined;
@@ -100,6 +104,19 @@ export class Publisher {
     return this.stills.near(frame_us);
   }
 
+  /** The next frame while the camera is on, whole; it belongs to the caller. Nothing when none comes in time. */
+  nextFrame(): Promise<VideoFrame | undefined> {
+    return new Promise((resolve) => {
+      const give = (frame?: VideoFrame) => {
+        clearTimeout(timer);
+        this.takers.delete(give);
+        resolve(frame);
+      };
+      const timer = setTimeout(give, NEXT_FRAME_MS);
+      this.takers.add(give);
+    });
+  }
+
   sent(): Sent {
     return { ...this.counters, dropped: { ...this.counters.dropped }, target_bps: this.rate.target_bps };
   }
@@ -123,6 +140,7 @@ export class Publisher {
       return;
     }
     this.stills.keep(frame);
+    for (const give of this.takers) give(frame.clone());
     if (!this.lines?.watched()) {
       drop('unwatched');
       return;

@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest';
+import type { GuestView, Peek, PhotoRequest, Wording } from '../wire/types';
+import { asksPhoto, initial, photoRequest, screen, step, wants, type Effect, type Event, type State } from './machine';
+
+const wordings: Wording[] = [
+  { purpose: 'camera', language: 'en', text: 'Sam will see what your phone sees.' },
+  { purpose: 'snapshots', language: 'en', text: 'Sam wants to take a photo.' },
+];
+const peek: Peek = { organisation: 'City Clinic', technician: 'Sam', words: 'river lemon', expires_us: 1, used: false, wordings };
+const view: GuestView = {
+  organisation: 'org_1',
+  organisation_name: 'City Clinic',
+  session: 'ses_1',
+  participant: 'par_1',
+  technician: 'Sam',
+  words: 'river lemon',
+  presence: 'waiting',
+  phase: 'waiting',
+  grants: [],
+  wordings,
+  seal_key: '',
+  receipt_key: '',
+};
+const request: PhotoRequest = { id: 'req_1', participant: 'par_1', at_us: 5 };
+const told = (change: Partial<Extract<Event, { type: 'told' }>> = {}): Event => ({
+  type: 'told',
+  presence: 'admitted',
+  phase: 'live',
+  camera: true,
+  photos: false,
+  ...change,
+});
+
+function after(...events: Event[]): { state: State; effects: Effect[] } {
+  let state = initial;
+  let effects: Effect[] = [];
+  for (const event of events) ({ state, effects } = step(state, event));
+  return { state, effects };
+}
+const screenAfter = (...events: Event[]) => screen(after(...events).state);
+const effectsOf = (...events: Event[]) => after(...events).effects;
+
+const ask: Event[] = [
+  { type: 'opened', secret: true, verdict: 'fine', offline: false },
+  { type: 'peeked', peek, mine: false },
+];
+const live: Event[] = [...ask, { type: 'start' }, { type: 'cameraOpened' }, { type: 'joined', view }, told()];
+const wanted: Event[] = [...live, told({ photo: request })];
+const grant: Effect = { do: 'consent', purpose: 'snapshots', decision: 'grant' };
+const take: Effect = { do: 'takePhoto', request: 'req_1' };
+
+describe('a photo that is asked for', () => {
+  /** Nothing is taken before "Yes": the words are shown, and the consent goes before the picture. */
+  test('is taken after a signed yes', () => {
+    expect(effectsOf(...wanted)).toEqual([]);
+    expect(asksPhoto(after(...wanted).state)).toBe(true);
+    expect(effectsOf(...wanted, { type: 'allowPhoto' })).toEqual([grant, take]);
+    expect(asksPhoto(after(...wanted, { type: 'allowPhoto' }).state)).toBe(false);
+    expect(after(...wanted, { type: 'allowPhoto' }, { type: 'photoKept' }).state.taking).toBe(false);
+  });
+
+  /** One request, one photo: what the server says meanwhile changes nothing, and a second tap does nothing. */
+  test('is taken once', () => {
+    const yes: Event[] = [...wanted, { type: 'allowPhoto' }];
+    expect(effectsOf(...yes, { type: 'allowPhoto' })).toEqual([]);
+    expect(effectsOf(...yes, told({ photos: true, photo: request }))).toEqual([]);
+    expect(effectsOf(...yes, { type: 'photoKept' }, told({ photos: true, photo: request }))).toEqual([]);
+    expect(effectsOf(...yes, { type: 'photoKept' }, told({ photos: false, photo: request }))).toEqual([]);
+  });
+
+  /** "No" is told, nothing is signed, and it is not asked again. */
+  test('can be refused', () => {
+    const no: Event[] = [...wanted, { type: 'refusePhoto' }];
+    expect(effectsOf(...no)).toEqual([{ do: 'declinePhoto', request: 'req_1' }]);
+    expect(asksPhoto(after(...no, told({ photo: request })).state)).toBe(false);
+    const next = { ...request, id: 'req_2' };
+    expect(asksPhoto(after(...no, told({ photo: next })).state)).toBe(true);
+  });
+
+  /** While the grant is in force it is taken at once; withdrawn, the next one is asked again. */
+  test('is taken at once while photos are allowed', () => {
+    const allowed: Event[] = [...live, told({ photos: true })];
+    expect(effectsOf(...allowed, told({ photos: true, photo: request }))).toEqual([take]);
+    const withdrawn: Event[] = [...allowed, { type: 'photosOff' }];
+    expect(effectsOf(...withdrawn)).toEqual([{ do: 'consent', purpose: 'snapshots', decision: 'revoke' }]);
+    expect(effectsOf(...withdrawn, told({ photo: request }))).toEqual([]);
+    expect(asksPhoto(after(...withdrawn, told({ photo: request })).state)).toBe(true);
+    expect(effectsOf(...withdrawn, { type: 'photosOn' })).toEqual([grant]);
+  });
+
+  /** "Paused. No one can see your camera." holds for photos too: nothing is taken or asked before "Go on". */
+  test('waits while the camera shows nothing', () => {
+    const paused: Event[] = [...live, told({ photos: true }), { type: 'pause' }, told({ photos: true, photo: request })];
+    expect(effectsOf(...paused)).toEqual([]);
+    expect(effectsOf(...paused, { type: 'goOn' })).toEqual([take]);
+    const stopped: Event[] = [...live, { type: 'cameraEnded' }, told({ photo: request })];
+    expect(asksPhoto(after(...stopped).state)).toBe(false);
+    expect(asksPhoto(after(...stopped, { type: 'cameraBack' }).state)).toBe(true);
+  });
+
+  /** A photo that failed is said, and is taken again only after another "Yes". */
+  test('that failed is asked again', () => {
+    const failed: Event[] = [...wanted, { type: 'allowPhoto' }, { type: 'photoFailed', problem: 'failed' }];
+    expect(effectsOf(...failed)).toEqual([]);
+    expect(asksPhoto(after(...failed).state)).toBe(true);
+    expect(effectsOf(...failed, { type: 'allowPhoto' })).toEqual([grant, take]);
+    expect(after(...failed, { type: 'allowPhoto' }).state.photoProblem).toBeUndefined();
+  });
+
+  /** Taken back by the technician, or the end: the question goes. */
+  test('goes when nobody wants it any more', () => {
+    expect(asksPhoto(after(...wanted, told()).state)).toBe(false);
+    expect(photoRequest(after(...wanted, told({ phase: 'ended' })).state)).toBeUndefined();
+  });
+});
+
+describe('a photo in place of the camera', () => {
+  const picked: Event[] = [...ask, { type: 'photoPicked' }];
+  const chosen: Event[] = [...picked, { type: 'photoRead' }];
+  const joining: Event[] = [...chosen, { type: 'sendChosen' }];
+  const joined: Event[] = [...joining, { type: 'joined', view }];
+
+  /** The link is spent after a photo was chosen and its words were agreed to, never before; no camera is asked for. */
+  test('is chosen first, then the link is redeemed', () => {
+    expect(effectsOf(...picked)).toEqual([{ do: 'readPhoto' }]);
+    expect(screenAfter(...picked)).toBe('ask');
+    expect(effectsOf(...chosen)).toEqual([]);
+    expect(screenAfter(...chosen)).toBe('photo');
+    expect(effectsOf(...joining)).toEqual([{ do: 'join', takeOver: false }]);
+    expect(effectsOf(...joined)).toEqual([{ do: 'forgetSecret' }, grant, { do: 'sendChosen' }]);
+    expect(screenAfter(...joined)).toBe('photos');
+    expect(wants(after(...joined).state)).toMatchObject({ camera: false, events: true, presence: 'off' });
+  });
+
+  /** A file that is no picture spends nothing; neither does a second thought. */
+  test('can be unreadable or dropped', () => {
+    const unreadable = after(...picked, { type: 'photoFailed', problem: 'unreadable' });
+    expect(unreadable.effects).toEqual([]);
+    expect(screen(unreadable.state)).toBe('ask');
+    expect(unreadable.state.photoProblem).toBe('unreadable');
+    expect(effectsOf(...chosen, { type: 'dropChosen' })).toEqual([{ do: 'dropChosen' }]);
+    expect(screenAfter(...chosen, { type: 'dropChosen' })).toBe('ask');
+    expect(effectsOf(...chosen, { type: 'dropChosen' }, { type: 'start' })).toEqual([{ do: 'openCamera' }]);
+  });
+
+  /** From every screen that says why there is no camera. */
+  test.each(['denied', 'blocked', 'in-app', 'old-browser', 'in-use'] as const)('helps where the camera is %s', (trouble) => {
+    const stuck: Event[] = [...ask, { type: 'start' }, { type: 'cameraRefused', trouble }];
+    const photo: Event[] = [...stuck, { type: 'photoPicked' }, { type: 'photoRead' }];
+    expect(screenAfter(...photo)).toBe('photo');
+    expect(screenAfter(...photo, { type: 'dropChosen' })).toBe(`trouble-${trouble}`);
+    expect(screenAfter(...photo, { type: 'sendChosen' }, { type: 'joined', view })).toBe('photos');
+  });
+
+  /** A fault of the server while joining keeps the photo, and "Yes" tries again. */
+  test('survives a fault of the server', () => {
+    const faulty: Event[] = [...joining, { type: 'refused', code: 'internal' }];
+    expect(screenAfter(...faulty)).toBe('photo');
+    expect(after(...faulty).state.failed).toBe(true);
+    expect(effectsOf(...faulty, { type: 'sendChosen' })).toEqual([{ do: 'join', takeOver: false }]);
+    expect(screenAfter(...joining, { type: 'refused', code: 'invite-used' })).toBe('stuck-used');
+  });
+
+  /** The next one needs no words again while they are in force, and answers what is asked. */
+  test('is followed by another', () => {
+    const inside: Event[] = [...joined, { type: 'photoKept' }, told({ camera: false, photos: true })];
+    const another: Event[] = [{ type: 'photoPicked' }, { type: 'photoRead' }];
+    expect(effectsOf(...inside, ...another)).toEqual([{ do: 'sendChosen' }]);
+    const asked = told({ camera: false, photos: true, photo: request });
+    expect(effectsOf(...inside, asked)).toEqual([]);
+    expect(effectsOf(...inside, asked, ...another)).toEqual([{ do: 'sendChosen', request: 'req_1' }]);
+    expect(effectsOf(...inside, asked, { type: 'refusePhoto' })).toEqual([{ do: 'declinePhoto', request: 'req_1' }]);
+    expect(effectsOf(...inside, { type: 'start' })).toEqual([{ do: 'openCamera' }]);
+    expect(screenAfter(...inside, { type: 'start' }, { type: 'cameraOpened' })).toBe('live');
+  });
+
+  /** After a reload the visit is still one of photos. */
+  test('is remembered over a reload', () => {
+    const resumed: Event = { type: 'resumed', view: { ...view, grants: ['snapshots'] } };
+    expect(screenAfter({ type: 'opened', secret: false, verdict: 'old-browser', offline: false }, resumed)).toBe('photos');
+  });
+});
+
+describe('photos on their way', () => {
+  const outbox = (waiting: number, sent: number): Event => ({ type: 'outbox', waiting, sent });
+
+  /** The last screen says what is still being sent, and when it was; where nothing was, it says nothing. */
+  test('are told after the end', () => {
+    const over: Event[] = [...live, outbox(1, 0), told({ phase: 'ended' })];
+    expect(after(...over).state).toMatchObject({ owing: true, outbox: { waiting: 1, sent: 0 } });
+    expect(after(...over, outbox(0, 1)).state).toMatchObject({ owing: true, outbox: { waiting: 0, sent: 1 } });
+    expect(after(...live, outbox(0, 1), told({ phase: 'ended' })).state.owing).toBe(false);
+    expect(after(...live, told({ phase: 'ended' }), outbox(1, 0)).state.owing).toBe(true);
+  });
+});
