@@ -3,6 +3,8 @@
 //! Everything here comes from outside (a driver, a JNI call, a file), so a [`View`] is only made after sizes, strides and
 //! lengths were checked; whoever holds one reads rows without a further look.
 
+use handlens_protocol::pose::{self, Intrinsics, Pose};
+
 /// The longest side of a picture, pixels. OpenH264 takes no more than 3840 × 2160.
 pub const MAX_SIDE: u32 = 3840;
 /// The most pixels of a picture.
@@ -58,9 +60,9 @@ pub enum Invalid {
     /// A capture time that no clock of a device shows.
     #[error("a capture time of {0} µs is beyond 2^53")]
     CaptureTime(u64),
-    /// A number that is none, or a pose whose rotation is none.
-    #[error("{0} is not finite, or not possible")]
-    Number(&'static str),
+    /// A pose or a lens that cannot be.
+    #[error(transparent)]
+    Sight(#[from] pose::Invalid),
 }
 
 /// Width and height, pixels.
@@ -225,7 +227,7 @@ impl Rotation {
     }
 }
 
-/// What the platform knew of the camera when it took the picture: plain numbers, understood by `handlens-anchor`.
+/// What the platform knew of the camera when it took the picture, as `handlens_protocol::pose` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Sight {
     /// The lens, for the picture as submitted (before it is turned).
@@ -234,28 +236,6 @@ pub struct Sight {
     pub pose: Option<Pose>,
     /// How far the pose can be trusted.
     pub tracking: TrackingState,
-}
-
-/// A pinhole, pixels; the image's origin is top left, pixel centres are at +0.5.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Intrinsics {
-    /// Focal length along x, pixels, above 0.
-    pub fx: f64,
-    /// Focal length along y, pixels, above 0.
-    pub fy: f64,
-    /// Principal point, pixels from the left.
-    pub cx: f64,
-    /// Principal point, pixels from the top.
-    pub cy: f64,
-}
-
-/// Camera to world: right-handed, metres, the camera looks along −Z (as ARKit and ARCore).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pose {
-    /// x, y, z.
-    pub translation_m: [f64; 3],
-    /// Unit quaternion x, y, z, w.
-    pub rotation: [f64; 4],
 }
 
 /// ARKit's `trackingState`; ARCore's `TRACKING` is `Normal`, its `PAUSED` with a reason is `Limited`.
@@ -301,18 +281,8 @@ impl Frame {
         if self.capture_us > MAX_CAPTURE_US {
             return Err(Invalid::CaptureTime(self.capture_us));
         }
-        if let Some(Intrinsics { fx, fy, cx, cy }) = self.sight.intrinsics
-            && !(fx > 0.0 && fy > 0.0 && [fx, fy, cx, cy].into_iter().all(f64::is_finite))
-        {
-            return Err(Invalid::Number("intrinsics"));
-        }
-        if let Some(Pose { translation_m, rotation }) = self.sight.pose {
-            let length = rotation.iter().map(|part| part * part).sum::<f64>();
-            // 1 % of a unit quaternion's length is far more than rounding in 32 bits, and still a rotation.
-            if !translation_m.into_iter().all(f64::is_finite) || !((0.98..=1.02).contains(&length)) {
-                return Err(Invalid::Number("pose"));
-            }
-        }
+        self.sight.intrinsics.as_ref().map_or(Ok(()), Intrinsics::check)?;
+        self.sight.pose.as_ref().map_or(Ok(()), Pose::check)?;
         Ok(())
     }
 }
@@ -455,10 +425,15 @@ impl Picture {
     /// [`Invalid`], for a size no picture has.
     pub fn reshape(&mut self, size: Size) -> Result<(), Invalid> {
         size.check()?;
+        self.lay(size);
+        Ok(())
+    }
+
+    /// The same for a size that was checked.
+    pub(crate) fn lay(&mut self, size: Size) {
         self.size = size;
         let pixels = size.width as usize * size.height as usize;
         self.bytes.resize(pixels + pixels / 2, 0);
-        Ok(())
     }
 
     /// Pixels.

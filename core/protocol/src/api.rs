@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::consent::{Decision, Purpose};
 use crate::state::{Phase, Presence, SessionState};
 use crate::{
-    InviteId, MarkId, ObjectId, OrganisationId, ParticipantId, Phi, RequestId, Role, Secret, SessionId, UserId, broadcast,
+    InviteId, MarkId, ObjectId, OrganisationId, ParticipantId, Phi, RequestId, Role, Secret, SessionId, UserId,
+    broadcast,
 };
 
 #[cfg(feature = "schema")]

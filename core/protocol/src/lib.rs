@@ -9,7 +9,8 @@
 //!  api ── HTTPS bodies         state ── what all see       broadcast ── names on the realtime plane
 //!  close ── why a realtime connection ended
 //!  limits ── how much          problem ── what went wrong  private ── values that never print
-//!  mark ── what is drawn, and where it is on each frame   snapshot ── a kept picture: content, upload, receipt
+//!  mark ── what is drawn, and where it is on each frame   pose ── where a phone is, and what it sees through
+//!  snapshot ── a kept picture: content, upload, receipt
 //! ```
 //!
 //! Times are µs since the Unix epoch and end in `_us`, unless a comment names another clock.
@@ -21,6 +22,7 @@ pub mod consent;
 pub mod id;
 pub mod limits;
 pub mod mark;
+pub mod pose;
 pub mod private;
 pub mod problem;
 pub mod role;

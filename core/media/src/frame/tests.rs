@@ -53,15 +53,18 @@ fn a_record_that_cannot_be_true_is_refused() {
     let good = Frame::new(5, size, Layout::i420(size));
     assert_eq!(good.check(), Ok(()));
     assert_eq!(Frame { capture_us: 1 << 53, ..good }.check(), Err(Invalid::CaptureTime(1 << 53)));
-    let lens = |fx| Sight { intrinsics: Some(Intrinsics { fx, fy: 500.0, cx: 32.0, cy: 24.0 }), ..good.sight };
+    let lens = |fx| {
+        let lens = Intrinsics { focal: [fx, 500.0], centre: [32.0, 24.0], size: [64.0, 48.0] };
+        Sight { intrinsics: Some(lens), ..good.sight }
+    };
     assert_eq!(Frame { sight: lens(500.0), ..good }.check(), Ok(()));
     for fx in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(Frame { sight: lens(fx), ..good }.check(), Err(Invalid::Number("intrinsics")));
+        assert_eq!(Frame { sight: lens(fx), ..good }.check(), Err(Invalid::Sight(pose::Invalid::Intrinsics)));
     }
-    let pose = |rotation| Sight { pose: Some(Pose { translation_m: [0.0; 3], rotation }), ..good.sight };
-    assert_eq!(Frame { sight: pose([0.0, 0.0, 0.0, 1.0]), ..good }.check(), Ok(()));
+    let place = |orientation| Sight { pose: Some(Pose { position: [0.0; 3], orientation }), ..good.sight };
+    assert_eq!(Frame { sight: place([0.0, 0.0, 0.0, 1.0]), ..good }.check(), Ok(()));
     for rotation in [[0.0; 4], [f64::NAN; 4], [1.0; 4]] {
-        assert_eq!(Frame { sight: pose(rotation), ..good }.check(), Err(Invalid::Number("pose")));
+        assert_eq!(Frame { sight: place(rotation), ..good }.check(), Err(Invalid::Sight(pose::Invalid::Pose)));
     }
     for (width, height) in [(0, 0), (15, 16), (17, 16), (3842, 2160), (3840, 3840), (u32::MAX, u32::MAX)] {
         assert!(Size::new(width, height).check().is_err(), "{width} × {height}");
