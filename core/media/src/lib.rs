@@ -25,13 +25,15 @@
 //!  frame ── layouts, checked views ──▶ convert ── I420, upright, smaller, grey ──▶ encode ── software │ external
 //!     └───────────────────── sink: gate, queue of two, account of every frame ─────────┘        │
 //!  rate ── reports of viewers ──▶ bits, frames, pixels, stills           h264 ── what the stream says of itself
-//!  still ── JPEG, both ways
+//!  still ── JPEG, both ways       camera ── frames where there is no phone       overlay ── marks, drawn into a picture
 //! ```
 
+pub mod camera;
 pub mod convert;
 pub mod encode;
 pub mod frame;
 pub mod h264;
+pub mod overlay;
 pub mod rate;
 pub mod sink;
 pub mod still;

@@ -55,12 +55,20 @@ pub struct Rgb {
 /// # Errors
 /// [`Error::Quality`], [`Error::Invalid`] and [`Error::Encode`].
 pub fn encode(view: View<'_>, colour: Colour, quality: u8) -> Result<Vec<u8>, Error> {
+    let mut picture = Picture::default();
+    convert::to_i420(view, Scale::Full, &mut picture)?;
+    encode_rgb(&to_rgb(&picture, colour), quality)
+}
+
+/// Encodes a picture that is already red, green and blue, 4:2:0: one with marks on it. `quality` as for [`encode`].
+///
+/// # Errors
+/// [`Error::Quality`], [`Error::Invalid`] for a side beyond 65535 pixels, and [`Error::Encode`] when there are fewer bytes
+/// than its size says.
+pub fn encode_rgb(rgb: &Rgb, quality: u8) -> Result<Vec<u8>, Error> {
     if !(1..=100).contains(&quality) {
         return Err(Error::Quality(quality));
     }
-    let mut picture = Picture::default();
-    convert::to_i420(view, Scale::Full, &mut picture)?;
-    let rgb = to_rgb(&picture, colour);
     let side = |pixels: u32| u16::try_from(pixels).map_err(|_| Invalid::Size { width: pixels, height: pixels });
     let (width, height) = (side(rgb.size.width)?, side(rgb.size.height)?);
     let mut jpeg = Vec::new();
@@ -92,27 +100,8 @@ pub fn decode(jpeg: &[u8]) -> Result<Rgb, Error> {
     Ok(Rgb { size: Size::new(width, height), bytes })
 }
 
-/// Red from Cr, green from Cb and Cr, blue from Cb, with luma's scale and offset; 16 bits of fraction.
-struct Matrix {
-    luma: (i32, i32),
-    red: i32,
-    green: (i32, i32),
-    blue: i32,
-}
-
-impl Matrix {
-    /// ITU-R BT.601-7 and BT.709-6; limited range stretches luma by 255/219 and chroma by 255/224.
-    const fn of(colour: Colour) -> Self {
-        match colour {
-            Colour::Bt601Full => Self { luma: (65_536, 0), red: 91_881, green: (22_554, 46_802), blue: 116_130 },
-            Colour::Bt601Limited => Self { luma: (76_309, 16), red: 104_597, green: (25_675, 53_279), blue: 132_201 },
-            Colour::Bt709Full => Self { luma: (65_536, 0), red: 103_206, green: (12_276, 30_679), blue: 121_609 },
-            Colour::Bt709Limited => Self { luma: (76_309, 16), red: 117_489, green: (13_975, 34_925), blue: 138_438 },
-        }
-    }
-}
-
-fn to_rgb(picture: &Picture, colour: Colour) -> Rgb {
+/// A picture in red, green and blue, to draw on or to look at.
+pub fn to_rgb(picture: &Picture, colour: Colour) -> Rgb {
     let Size { width, height } = picture.size();
     let (width, half) = (width as usize, width as usize / 2);
     let (y, u, v) = picture.planes();
@@ -137,6 +126,26 @@ fn to_rgb(picture: &Picture, colour: Colour) -> Rgb {
         }
     }
     Rgb { size: picture.size(), bytes }
+}
+
+/// Red from Cr, green from Cb and Cr, blue from Cb, with luma's scale and offset; 16 bits of fraction.
+struct Matrix {
+    luma: (i32, i32),
+    red: i32,
+    green: (i32, i32),
+    blue: i32,
+}
+
+impl Matrix {
+    /// ITU-R BT.601-7 and BT.709-6; limited range stretches luma by 255/219 and chroma by 255/224.
+    const fn of(colour: Colour) -> Self {
+        match colour {
+            Colour::Bt601Full => Self { luma: (65_536, 0), red: 91_881, green: (22_554, 46_802), blue: 116_130 },
+            Colour::Bt601Limited => Self { luma: (76_309, 16), red: 104_597, green: (25_675, 53_279), blue: 132_201 },
+            Colour::Bt709Full => Self { luma: (65_536, 0), red: 103_206, green: (12_276, 30_679), blue: 121_609 },
+            Colour::Bt709Limited => Self { luma: (76_309, 16), red: 117_489, green: (13_975, 34_925), blue: 138_438 },
+        }
+    }
 }
 
 #[expect(clippy::cast_sign_loss, reason = "clamped to a byte")]
