@@ -369,6 +369,9 @@ impl Session {
             | Kind::BadWording
             | Kind::StaleStatement
             | Kind::NoConsent
+            | Kind::OffsetMismatch
+            | Kind::WrongDigest
+            | Kind::StaleFrame
             | Kind::Internal => None,
         }
     }
@@ -464,6 +467,9 @@ const fn passes(kind: Kind) -> bool {
         | Kind::NotAdmitted
         | Kind::BadSignature
         | Kind::BadWording
-        | Kind::NoConsent => false,
+        | Kind::NoConsent
+        | Kind::OffsetMismatch
+        | Kind::WrongDigest
+        | Kind::StaleFrame => false,
     }
 }
