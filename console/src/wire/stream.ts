@@ -24,7 +24,10 @@ const SILENCE_MS = 45_000;
 /** An event longer than this is not ours, characters. */
 const EVENT_CHARS = 1 << 20;
 
-/** Waiting time before attempt `attempt` (from 0), ms: between half and all of 0.5, 1, 2, 4, 8 s, never more. */
+/**
+ * Waiting time before attempt `attempt` (from 0), ms: between half and all of 0.5, 1, 2, 4, 8 s, never more. The phone's
+ * waits are the same: `core/session/src/backoff.rs`.
+ */
 export function backoffMs(attempt: number, random = Math.random()): number {
   return 500 * 2 ** Math.min(attempt, 4) * (0.5 + random / 2);
 }

@@ -2,8 +2,8 @@
 
 /// The first wait, µs; the console's page begins with the same.
 const FIRST_US: u64 = 500_000;
-/// The longest wait, µs.
-pub(crate) const CAP_US: u64 = 15_000_000;
+/// The longest wait, µs; the same in `backoffMs` of the console's `src/wire/stream.ts`.
+pub(crate) const CAP_US: u64 = 8_000_000;
 /// No two tries are closer than this, whatever happens, µs.
 pub(crate) const FLOOR_US: u64 = 250_000;
 
@@ -16,7 +16,7 @@ impl Jitter {
         Self(seed)
     }
 
-    /// Before try `tries` (from 0): between half and all of 0.5, 1, 2, 4, 8, 15 s, µs.
+    /// Before try `tries` (from 0): between half and all of 0.5, 1, 2, 4, 8 s, µs.
     pub(crate) fn wait_us(&mut self, tries: u32) -> u64 {
         let whole = FIRST_US.saturating_mul(1 << tries.min(8)).min(CAP_US);
         whole / 2 + self.next() % (whole / 2 + 1)
@@ -43,7 +43,7 @@ mod tests {
         let mut alike = 0;
         for tries in 0..40 {
             let whole =
-                [500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000].get(tries as usize).copied().unwrap_or(CAP_US);
+                [500_000, 1_000_000, 2_000_000, 4_000_000].get(tries as usize).copied().unwrap_or(CAP_US);
             let (a, b) = (one.wait_us(tries), other.wait_us(tries));
             assert!((whole / 2..=whole).contains(&a) && a >= FLOOR_US, "try {tries} waits {a} µs");
             alike += u32::from(a == b);

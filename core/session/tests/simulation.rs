@@ -303,7 +303,7 @@ fn visit(seed: u64, troubles: &[(u64, Trouble)], sabotage: Sabotage) -> Result<(
     world.run_until(world.now + 15 * 60 * SECOND)?;
     world.happens(Event::Network(Network::Good))?;
     world.happens(Event::Person(Purpose::Camera, Decision::Grant))?;
-    // Waits of 15 s, and a few dials of twelve that fail by the dice.
+    // Waits of 8 s, and a few dials of twelve that fail by the dice.
     let begin = world.now;
     while world.session.life() != Life::Live || !world.session.wants().publish.contains(Purpose::Camera) {
         prop_assert!(world.now - begin < 180 * SECOND, "not live for three minutes: {:?}", world.session.life());
