@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use handlens_protocol::{Kind, OrganisationId, Problem};
+use sqlx::AnyConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
@@ -67,8 +68,19 @@ impl App {
     /// # Errors
     /// `internal` when it has none, or they do not open under this root key.
     pub async fn keys(&self, organisation: OrganisationId) -> Result<keys::Organisation, Problem> {
-        let mut db = self.store.reader().await?;
-        let row = store::account::organisation(&mut db, organisation).await?;
+        self.keys_by(&mut *self.store.reader().await?, organisation).await
+    }
+
+    /// The same, read by a connection that is at hand.
+    ///
+    /// # Errors
+    /// As [`Self::keys`].
+    pub async fn keys_by(
+        &self,
+        db: &mut AnyConnection,
+        organisation: OrganisationId,
+    ) -> Result<keys::Organisation, Problem> {
+        let row = store::account::organisation(db, organisation).await?;
         let row = row.ok_or_else(|| Problem::new(Kind::Internal, "The organisation's key is missing."))?;
         self.root.open_organisation(&organisation.to_string(), &row.key).map_err(fault)
     }

@@ -1,8 +1,8 @@
 //! The Handlens server as a library: one process, one TCP and one UDP port, one folder.
 //!
 //! ```text
-//!  http ─▶ access (the policy table) ─▶ invite, guest, session, realtime ─▶ audit::Change ─▶ store
-//!                                                                              └─ after the commit ─▶ live ─▶ relay
+//!  http ─▶ access (the policy table) ─▶ invite, guest, session, mark, realtime ─▶ audit::Change ─▶ store
+//!                                                                                    └─ after the commit ─▶ live ─▶ relay
 //! ```
 //!
 //! `handlens serve` and the tests start it the same way:
@@ -33,6 +33,7 @@ pub mod identity;
 pub mod invite;
 pub mod keys;
 pub mod live;
+pub mod mark;
 pub mod realtime;
 pub mod relay;
 pub mod serve;

@@ -2,8 +2,10 @@
 //! is told. Fed only by committed changes.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use handlens_protocol::api::InviteView;
 use handlens_protocol::state::{Phase, SessionState};
 use handlens_protocol::{LoginId, OrganisationId, SessionId};
@@ -20,11 +22,32 @@ pub struct Snapshot {
     pub invites: Vec<InviteView>,
 }
 
+/// The marks of a session as they go to the realtime plane. They show a patient, so they do not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// The owner.
+    pub organisation: OrganisationId,
+    /// The session.
+    pub session: SessionId,
+    /// The session's revision by the newest change of its marks.
+    pub revision: u64,
+    /// A whole [`handlens_protocol::mark::MarkSet`].
+    pub json: Bytes,
+}
+
+impl fmt::Debug for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Marks({}, revision {}, {} bytes)", self.session, self.revision, self.json.len())
+    }
+}
+
 /// What happens after a commit.
 #[derive(Debug)]
 pub enum Effect {
     /// Show the new state of a session.
     Show(Box<Snapshot>),
+    /// Show all marks of a session.
+    ShowMarks(Marks),
     /// End realtime leases (and forget tickets) at once.
     EndLeases(Selector),
     /// The session is over: nothing of it stays on the realtime plane.
@@ -93,6 +116,19 @@ impl Live {
         }
     }
 
+    /// Whether the realtime plane shows marks of that revision or a newer one; also when there is none to show them.
+    pub fn has_marks(&self, organisation: OrganisationId, session: SessionId, revision: u64) -> bool {
+        self.relay().is_none_or(|relay| relay.marks_revision(organisation, session).is_some_and(|has| has >= revision))
+    }
+
+    /// Puts the marks on the realtime plane.
+    pub fn publish_marks(&self, marks: &Marks) {
+        let Some(relay) = self.relay() else { return };
+        if let Err(error) = relay.publish_marks(marks.organisation, marks.session, marks.revision, marks.json.clone()) {
+            tracing::warn!(session = %marks.session, %error, "the marks track did not take the marks");
+        }
+    }
+
     /// Ends leases and forgets tickets at once.
     pub fn end_leases(&self, which: Selector) {
         if let Some(relay) = self.relay() {
@@ -110,6 +146,7 @@ impl Live {
                         replace_if_newer(room, *snapshot);
                     }
                 }
+                Effect::ShowMarks(marks) => self.publish_marks(&marks),
                 Effect::EndLeases(selector) => self.end_leases(selector),
                 Effect::Close(organisation, session) => {
                     if let Some(relay) = self.relay() {

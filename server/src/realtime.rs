@@ -17,8 +17,8 @@ use crate::app::{App, fault};
 use crate::audit::Note;
 use crate::relay::{self, LeaseEvent, LeaseInfo, Scope, Selector, Subscribe};
 use crate::session::{ended, unknown};
-use crate::snapshot;
 use crate::store::{Transaction, participant, session};
+use crate::{mark, snapshot};
 
 /// A ticket for staff: everything of the session, publishing their own data.
 ///
@@ -123,7 +123,7 @@ async fn staff_scope(app: &App, tx: &mut Transaction, permit: &SessionPermit) ->
     let everybody = participant::of_session(tx.connection(), row.id).await?;
     let me = everybody.iter().find(|who| who.account == Some(permit.staff.account.id));
     let me = me.ok_or_else(|| Problem::new(Kind::Conflict, "Open the session first."))?;
-    app.live.publish(&snapshot::take(tx.connection(), &row).await?.state);
+    show_newest(app, tx, &row).await?;
     Ok(Scope {
         organisation: row.organisation,
         session: row.id,
@@ -152,7 +152,7 @@ async fn guest_scope(app: &App, tx: &mut Transaction, permit: &GuestPermit) -> R
     let read = Purpose::ALL.into_iter().filter(|purpose| access::broadcast(*purpose).read_by_guests);
     let subscribe = Subscribe::Named(staff.flat_map(|who| read.clone().map(|purpose| (who.id, purpose))).collect());
     let publish = publish.collect();
-    app.live.publish(&snapshot::take(tx.connection(), &row).await?.state);
+    show_newest(app, tx, &row).await?;
     Ok(Scope {
         organisation: row.organisation,
         session: row.id,
@@ -162,6 +162,12 @@ async fn guest_scope(app: &App, tx: &mut Transaction, permit: &GuestPermit) -> R
         publish,
         subscribe,
     })
+}
+
+/// What is on the server's own broadcast of the session, for who is about to connect.
+async fn show_newest(app: &App, tx: &mut Transaction, row: &session::Session) -> Result<(), Problem> {
+    app.live.publish(&snapshot::take(tx.connection(), row).await?.state);
+    mark::show_newest(app, tx.connection(), row).await
 }
 
 fn relay_of(app: &App) -> Result<&relay::Relay, Problem> {

@@ -19,6 +19,7 @@ use crate::app::{App, fault};
 use crate::audit::{Change, Details, Note};
 use crate::keys::{self, Item, Purpose};
 use crate::live::{Effect, Snapshot};
+use crate::relay::Selector;
 use crate::snapshot;
 use crate::store::account::Account;
 use crate::store::participant::{self, Participant};
@@ -104,7 +105,8 @@ pub async fn create(app: &App, staff: &Staff, new: NewSession) -> Result<Session
         frozen: None,
     };
     session::add(change.db(), &row).await?;
-    let place = place(change.db(), &staff.account, id, now_us).await?;
+    let me = newcomer(&staff.account, id, now_us)?;
+    participant::add(change.db(), &me).await?;
     change
         .write(Note {
             actor: staff.actor()?,
@@ -117,7 +119,7 @@ pub async fn create(app: &App, staff: &Staff, new: NewSession) -> Result<Session
         .await?;
     let shown = snapshot::take(change.db(), &row).await?;
     change.commit().await?;
-    Ok(view(fields, &row, shown, place))
+    Ok(view(fields, &row, shown, me.id))
 }
 
 /// The sessions of this person, newest first. Titles and names are ePHI, so the reading is an entry.
@@ -151,9 +153,8 @@ pub async fn list(app: &App, staff: &Staff, before: Option<u64>, limit: Option<u
 /// `not-found` when it does not exist or is somebody else's.
 pub async fn read(app: &App, permit: &SessionPermit) -> Result<SessionView, Problem> {
     let keys = app.keys(permit.staff.account.organisation).await?;
-    let (mut change, row) = begin(app, permit).await?;
-    let now_us = change.now_us();
-    let place = place(change.db(), &permit.staff.account, row.id, now_us).await?;
+    let (mut change, mut row) = begin(app, permit).await?;
+    let place = place(&mut change, &permit.staff.account, &mut row).await?;
     note(&mut change, permit, Action::SessionRead, ("session", row.id.to_string())).await?;
     let shown = snapshot::take(change.db(), &row).await?;
     change.commit().await?;
@@ -224,10 +225,7 @@ pub async fn write_note(app: &App, permit: &SessionPermit, request: WriteNote) -
 /// `session-ended`, `invalid` for a participant who is no admitted guest.
 pub async fn freeze(app: &App, permit: &SessionPermit, request: Freeze) -> Result<(), Problem> {
     let (mut change, mut row) = begin_open(app, permit).await?;
-    let who = participant::find(change.db(), row.id, request.participant).await?;
-    if !who.is_some_and(|who| matches!((who.kind, who.presence), (ParticipantKind::Guest, Presence::Admitted))) {
-        return Err(Problem::new(Kind::Invalid, "There is no picture of this participant to freeze."));
-    }
+    admitted_guest(change.db(), row.id, request.participant).await?;
     let frozen = Frozen { participant: request.participant, frame_us: request.frame_us, since_us: change.now_us() };
     session::set_frozen(change.db(), row.id, Some(frozen)).await?;
     row.frozen = Some(frozen);
@@ -324,14 +322,27 @@ pub(crate) fn ended() -> Problem {
     Problem::new(Kind::SessionEnded, "The session is over. Open a new one.")
 }
 
-/// This account's place in a session, made when it first comes.
-pub(crate) async fn place(
+/// Whether there can be a picture of somebody: they are a guest, and in the session.
+pub(crate) async fn admitted_guest(
     db: &mut AnyConnection,
-    account: &Account,
     session: SessionId,
-    now_us: u64,
+    id: ParticipantId,
+) -> Result<(), Problem> {
+    let who = participant::find(db, session, id).await?;
+    if who.is_some_and(|who| who.is_admitted_guest()) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Invalid, "There is no picture of this participant."))
+}
+
+/// This account's place in a session. Made when it first comes, and shown; guests who are there come back with a lease
+/// that lets them read what this one publishes.
+pub(crate) async fn place(
+    change: &mut Change,
+    account: &Account,
+    row: &mut session::Session,
 ) -> Result<ParticipantId, Problem> {
-    let everybody = participant::of_session(db, session).await?;
+    let everybody = participant::of_session(change.db(), row.id).await?;
     if let Some(mine) = everybody.iter().find(|participant| participant.account == Some(account.id)) {
         return Ok(mine.id);
     }
@@ -341,7 +352,17 @@ pub(crate) async fn place(
             format!("There are {PARTICIPANTS_PER_SESSION} people in this session already."),
         ));
     }
-    let new = Participant {
+    let new = newcomer(account, row.id, change.now_us())?;
+    participant::add(change.db(), &new).await?;
+    snapshot::show(change, row).await?;
+    for guest in everybody.iter().filter(|who| who.is_admitted_guest()) {
+        change.then(Effect::EndLeases(Selector::Participant(row.id, guest.id)));
+    }
+    Ok(new.id)
+}
+
+fn newcomer(account: &Account, session: SessionId, now_us: u64) -> Result<Participant, Problem> {
+    Ok(Participant {
         id: ParticipantId::random().map_err(fault)?,
         session,
         kind: ParticipantKind::Technician,
@@ -355,9 +376,7 @@ pub(crate) async fn place(
         arrived_us: now_us,
         admitted_us: Some(now_us),
         helped: None,
-    };
-    participant::add(db, &new).await?;
-    Ok(new.id)
+    })
 }
 
 fn note_item(id: &str) -> Item<'_> {

@@ -42,8 +42,7 @@ mod tests {
         let (mut one, mut other) = (Jitter::new(1), Jitter::new(2));
         let mut alike = 0;
         for tries in 0..40 {
-            let whole =
-                [500_000, 1_000_000, 2_000_000, 4_000_000].get(tries as usize).copied().unwrap_or(CAP_US);
+            let whole = [500_000, 1_000_000, 2_000_000, 4_000_000].get(tries as usize).copied().unwrap_or(CAP_US);
             let (a, b) = (one.wait_us(tries), other.wait_us(tries));
             assert!((whole / 2..=whole).contains(&a) && a >= FLOOR_US, "try {tries} waits {a} µs");
             alike += u32::from(a == b);

@@ -6,6 +6,7 @@ mod events;
 mod guest;
 mod identity;
 mod invites;
+mod marks;
 mod pages;
 mod refusal;
 mod sessions;
@@ -67,6 +68,9 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::decline))
         .routes(routes!(sessions::freeze))
         .routes(routes!(sessions::unfreeze))
+        .routes(routes!(marks::commit))
+        .routes(routes!(marks::undo))
+        .routes(routes!(marks::clear))
         .routes(routes!(sessions::read_note, sessions::write_note))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::read_log))

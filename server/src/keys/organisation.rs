@@ -19,6 +19,8 @@ pub enum Purpose {
     AuditDetails,
     /// Pictures.
     Snapshots,
+    /// Marks: where they are, and what was seen around them.
+    Marks,
     /// Secrets of members' second factors.
     SecondFactors,
 }
@@ -31,6 +33,7 @@ impl Purpose {
             Self::Notes => "notes",
             Self::AuditDetails => "audit-details",
             Self::Snapshots => "snapshots",
+            Self::Marks => "marks",
             Self::SecondFactors => "second-factors",
         }
     }

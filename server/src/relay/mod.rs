@@ -33,7 +33,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use bytes::Bytes;
 pub use handlens_protocol::close::CloseCode;
-use handlens_protocol::{OrganisationId, SessionId, close};
+use handlens_protocol::{OrganisationId, SessionId, close, mark};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -98,6 +98,8 @@ pub struct Limits {
     pub cache_bytes: u64,
     /// Bytes of one state snapshot.
     pub snapshot_bytes: usize,
+    /// Bytes of all marks of a session together.
+    pub marks_bytes: usize,
 }
 
 impl Default for Limits {
@@ -113,6 +115,7 @@ impl Default for Limits {
             tickets_per_login: 16,
             cache_bytes: 256 * 1024 * 1024,
             snapshot_bytes: 256 * 1024,
+            marks_bytes: mark::SET_BYTES,
         }
     }
 }
@@ -163,8 +166,8 @@ pub enum Error {
     /// Too many tickets are open, of this login or in all.
     #[error("too many open tickets; wait for ten seconds")]
     TooManyTickets,
-    /// A state snapshot is larger than readers are promised.
-    #[error("state snapshot of {bytes} bytes, at most {limit} are allowed")]
+    /// A state snapshot, or the marks of a session, are larger than readers are promised.
+    #[error("snapshot of {bytes} bytes, at most {limit} are allowed")]
     SnapshotTooLarge {
         /// Its size.
         bytes: usize,
@@ -298,14 +301,31 @@ impl Relay {
         session: SessionId,
         snapshot: Bytes,
     ) -> Result<(), Error> {
-        let limit = self.shared.config.limits.snapshot_bytes;
-        if snapshot.len() > limit {
-            return Err(Error::SnapshotTooLarge { bytes: snapshot.len(), limit });
-        }
-        self.shared.rooms.publish(organisation, session, snapshot)
+        bounded(&snapshot, self.shared.config.limits.snapshot_bytes)?;
+        self.shared.rooms.publish_state(organisation, session, snapshot)
     }
 
-    /// Ends every lease of a session and its state broadcast; returns how many leases were ended.
+    /// Shows everybody in the session its marks, as [`Self::publish_state`] does its state: all of them, as of `revision`.
+    ///
+    /// # Errors
+    /// [`Error::SnapshotTooLarge`], or what MoQ refuses.
+    pub fn publish_marks(
+        &self,
+        organisation: OrganisationId,
+        session: SessionId,
+        revision: u64,
+        marks: Bytes,
+    ) -> Result<(), Error> {
+        bounded(&marks, self.shared.config.limits.marks_bytes)?;
+        self.shared.rooms.publish_marks(organisation, session, revision, marks)
+    }
+
+    /// The revision of the marks that are shown in the session; `None` when there were none yet.
+    pub fn marks_revision(&self, organisation: OrganisationId, session: SessionId) -> Option<u64> {
+        self.shared.rooms.marks_revision(organisation, session)
+    }
+
+    /// Ends every lease of a session and the server's own broadcast in it; returns how many leases were ended.
     pub fn close_session(&self, organisation: OrganisationId, session: SessionId) -> usize {
         let which = Selector::Session(session);
         self.shared.book().revoke(which);
@@ -349,6 +369,11 @@ impl Shared {
     fn book(&self) -> MutexGuard<'_, Book> {
         lock(&self.book)
     }
+}
+
+fn bounded(snapshot: &Bytes, limit: usize) -> Result<(), Error> {
+    let bytes = snapshot.len();
+    if bytes > limit { Err(Error::SnapshotTooLarge { bytes, limit }) } else { Ok(()) }
 }
 
 fn time(clock: &Clock) -> SystemTime {

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use handlens_protocol::broadcast;
-use handlens_protocol::{OrganisationId, SessionId};
+use handlens_protocol::{OrganisationId, SessionId, broadcast, mark};
 use moq_net::{Timestamp, cache, origin, track};
 
 use super::Error;
@@ -17,8 +16,10 @@ const HISTORY: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(30);
 /// The state is small and decides what people see: before everything else on a thin link.
 const STATE_PRIORITY: u8 = 255;
+/// Marks may be large: after what devices say of themselves (90), and still before the picture they are drawn on (60).
+const MARKS_PRIORITY: u8 = 80;
 
-/// The rooms of the sessions that somebody is connected to, or that have a state to show.
+/// The rooms of the sessions that somebody is connected to, or that the server itself has something to show in.
 pub(super) struct Rooms {
     pool: cache::Pool,
     open: Mutex<HashMap<Key, Entry>>,
@@ -28,13 +29,16 @@ type Key = (OrganisationId, SessionId);
 
 struct Entry {
     room: Weak<Room>,
-    /// Keeps the room while it has a state, also when nobody is connected.
-    state: Option<State>,
+    /// Keeps the room while there is something to show, also when nobody is connected.
+    own: Option<Own>,
 }
 
-struct State {
+/// The server's own broadcast in a session.
+struct Own {
     broadcast: moq_net::broadcast::Producer,
-    track: track::Producer,
+    state: track::Producer,
+    marks: track::Producer,
+    marks_revision: Option<u64>,
     _room: Arc<Room>,
 }
 
@@ -57,37 +61,56 @@ impl Rooms {
     }
 
     /// Appends one whole snapshot to the session's `state` track.
-    pub(super) fn publish(
+    pub(super) fn publish_state(
         &self,
         organisation: OrganisationId,
         session: SessionId,
         snapshot: Bytes,
     ) -> Result<(), Error> {
+        append(&self.own(&mut self.open(), (organisation, session))?.state, snapshot)
+    }
+
+    /// Appends all marks, as of `revision`, to the session's `marks` track.
+    pub(super) fn publish_marks(
+        &self,
+        organisation: OrganisationId,
+        session: SessionId,
+        revision: u64,
+        marks: Bytes,
+    ) -> Result<(), Error> {
         let mut open = self.open();
-        let key = (organisation, session);
-        let room = self.room(&mut open, key);
-        let entry = open.entry(key).or_insert_with(|| Entry { room: Arc::downgrade(&room), state: None });
-        let state = match &mut entry.state {
-            Some(state) => state,
-            none @ None => none.insert(State::new(&broadcast::state(organisation, session), room)?),
-        };
-        let mut group = state.track.append_group()?;
-        group.write_frame(Timestamp::now(), snapshot)?;
-        group.finish()?;
+        let own = self.own(&mut open, (organisation, session))?;
+        append(&own.marks, marks)?;
+        own.marks_revision = Some(revision);
         Ok(())
     }
 
-    /// Ends the session's state and forgets the room; it is gone when the last lease is.
+    /// The revision of the newest marks on the `marks` track.
+    pub(super) fn marks_revision(&self, organisation: OrganisationId, session: SessionId) -> Option<u64> {
+        self.open().get(&(organisation, session))?.own.as_ref()?.marks_revision
+    }
+
+    /// Ends what the server shows in the session and forgets the room; it is gone when the last lease is.
     pub(super) fn close(&self, organisation: OrganisationId, session: SessionId) {
-        if let Some(Entry { state: Some(state), .. }) = self.open().remove(&(organisation, session)) {
-            let _ = state.track.finish();
-            state.broadcast.close();
+        if let Some(Entry { own: Some(own), .. }) = self.open().remove(&(organisation, session)) {
+            let _ = own.state.finish();
+            let _ = own.marks.finish();
+            own.broadcast.close();
         }
     }
 
     /// Bytes of all cached groups.
     pub(super) fn cached(&self) -> u64 {
         self.pool.used()
+    }
+
+    fn own<'a>(&self, open: &'a mut HashMap<Key, Entry>, key: Key) -> Result<&'a mut Own, Error> {
+        let room = self.room(open, key);
+        let entry = open.entry(key).or_insert_with(|| Entry { room: Arc::downgrade(&room), own: None });
+        match &mut entry.own {
+            Some(own) => Ok(own),
+            none @ None => Ok(none.insert(Own::new(&broadcast::state(key.0, key.1), room)?)),
+        }
     }
 
     fn room(&self, open: &mut HashMap<Key, Entry>, key: Key) -> Arc<Room> {
@@ -101,7 +124,7 @@ impl Rooms {
         let (origin, driver) = origin::Producer::new(config);
         tokio::spawn(moq_net::time::run(driver));
         let room = Arc::new(Room { origin });
-        open.insert(key, Entry { room: Arc::downgrade(&room), state: None });
+        open.insert(key, Entry { room: Arc::downgrade(&room), own: None });
         room
     }
 
@@ -111,37 +134,53 @@ impl Rooms {
     }
 }
 
-impl State {
+impl Own {
     fn new(path: &str, room: Arc<Room>) -> Result<Self, Error> {
         let broadcast = room.origin.create_broadcast(path)?;
-        let track =
-            broadcast.create_track(broadcast::STATE_TRACK, track::Info::default().with_priority(STATE_PRIORITY))?;
+        let track = |name, priority| broadcast.create_track(name, track::Info::default().with_priority(priority));
+        let (state, marks) = (track(broadcast::STATE_TRACK, STATE_PRIORITY)?, track(mark::TRACK, MARKS_PRIORITY)?);
         broadcast.announce(origin::Route::default())?;
-        Ok(Self { broadcast, track, _room: room })
+        Ok(Self { broadcast, state, marks, marks_revision: None, _room: room })
     }
+}
+
+fn append(track: &track::Producer, snapshot: Bytes) -> Result<(), Error> {
+    let mut group = track.append_group()?;
+    group.write_frame(Timestamp::now(), snapshot)?;
+    group.finish()?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A session in which nothing changes for an hour still shows its state to who comes then, and a closed one does not.
+    /// A session in which nothing changes for an hour still shows its state and marks to who comes then, and a closed one
+    /// does not.
     #[tokio::test(start_paused = true)]
     async fn a_state_does_not_fade() {
         let (organisation, session) = (OrganisationId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
         let rooms = Rooms::new(1024 * 1024);
         for text in ["old", "new"] {
-            rooms.publish(organisation, session, Bytes::from_static(text.as_bytes())).unwrap();
+            rooms.publish_state(organisation, session, Bytes::from_static(text.as_bytes())).unwrap();
         }
+        rooms.publish_marks(organisation, session, 7, Bytes::from_static(b"marks")).unwrap();
         tokio::time::advance(Duration::from_secs(3_600)).await;
         let reader = rooms.enter(organisation, session).origin.consume();
         let broadcast = reader.request_broadcast(broadcast::state(organisation, session)).await.unwrap();
         let mut track = broadcast.track(broadcast::STATE_TRACK).unwrap().subscribe(None).await.unwrap();
         let mut group = track.recv_group().await.unwrap().unwrap();
         assert_eq!(group.read_frame().await.unwrap().unwrap().payload, "new");
+        let mut marks = broadcast.track(mark::TRACK).unwrap().subscribe(None).await.unwrap();
+        let mut group = marks.recv_group().await.unwrap().unwrap();
+        assert_eq!(group.read_frame().await.unwrap().unwrap().payload, "marks");
+        assert_eq!(rooms.marks_revision(organisation, session), Some(7));
 
         rooms.close(organisation, session);
-        assert!(track.recv_group().await.is_ok_and(|group| group.is_none()));
+        assert_eq!(rooms.marks_revision(organisation, session), None);
+        for track in [&mut track, &mut marks] {
+            assert!(track.recv_group().await.is_ok_and(|group| group.is_none()));
+        }
         let fresh = rooms.enter(organisation, session).origin.consume();
         assert!(fresh.request_broadcast(broadcast::state(organisation, session)).await.is_err());
     }
@@ -152,7 +191,7 @@ mod tests {
         let organisation = OrganisationId::from_bytes([1; 16]);
         let (one, two) = (SessionId::from_bytes([2; 16]), SessionId::from_bytes([3; 16]));
         let rooms = Rooms::new(1024 * 1024);
-        rooms.publish(organisation, one, Bytes::from_static(b"one")).unwrap();
+        rooms.publish_state(organisation, one, Bytes::from_static(b"one")).unwrap();
         let name = broadcast::state(organisation, one);
         assert!(rooms.enter(organisation, two).origin.consume().request_broadcast(&name).await.is_err());
         assert!(rooms.enter(organisation, one).origin.consume().request_broadcast(&name).await.is_ok());

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 pub mod account;
 pub mod invite;
 pub mod log;
+pub mod mark;
 pub mod participant;
 pub mod session;
 

@@ -39,6 +39,13 @@ pub struct Participant {
     pub helped: Option<bool>,
 }
 
+impl Participant {
+    /// A guest whom staff let in, and who did not go.
+    pub const fn is_admitted_guest(&self) -> bool {
+        matches!((self.kind, self.presence), (ParticipantKind::Guest, Presence::Admitted))
+    }
+}
+
 /// A guest behind a cookie.
 #[derive(Clone, Debug)]
 pub struct Guest {

@@ -105,6 +105,19 @@ CREATE TABLE note (
   at_us    BIGINT NOT NULL
 );
 
+CREATE TABLE mark (
+  id            TEXT   NOT NULL PRIMARY KEY,
+  session       TEXT   NOT NULL REFERENCES session (id),
+  author        TEXT   NOT NULL REFERENCES participant (id),
+  camera        TEXT   NOT NULL REFERENCES participant (id),
+  committed_us  BIGINT NOT NULL,
+  revision      BIGINT NOT NULL,        -- the session's, by this commit: the order of its marks
+  gone_us       BIGINT,                 -- undone or cleared; kept for the record
+  gone_revision BIGINT,                 -- the session's, by that
+  sealed        BLOB   NOT NULL         -- the mark whole
+);
+CREATE INDEX mark_by_session ON mark (session, revision);
+
 -- The audit log. `bytes` is the canonical entry; `signature` comes a moment after the commit.
 CREATE TABLE log_entry (
   origin    TEXT   NOT NULL,

@@ -1,0 +1,192 @@
+//! Marks: what staff drew on a guest's picture is committed, undone or cleared here, one [`crate::audit::Change`] each.
+//!
+//! ```text
+//!  commit ──▶ row (sealed) ┐
+//!  undo   ──▶ gone         ├─ entry ─ COMMIT ─▶ Effect::ShowMarks: all of them, whole, on the session's `marks` track
+//!  clear  ──▶ gone         ┘
+//!  a ticket ─▶ show_newest: the same, where the relay does not have it yet
+//! ```
+//!
+//! Only whoever drew a mark takes it away, and nothing that was committed is deleted: its row stays, with the time it
+//! went. Where a mark is on a later picture is never known here; the camera's device says it (`handlens_protocol::mark`).
+
+use handlens_audit::Action;
+use handlens_protocol::api::MarksGone;
+use handlens_protocol::mark::{MARKS, Mark, MarkSet, NewMark, SET_BYTES};
+use handlens_protocol::{Kind, OrganisationId, Problem, SessionId};
+use sqlx::AnyConnection;
+use zeroize::Zeroizing;
+
+use crate::access::SessionPermit;
+use crate::app::{App, fault};
+use crate::audit::Change;
+use crate::keys::{Item, Organisation, Purpose};
+use crate::live::{Effect, Marks};
+use crate::session::{admitted_guest, begin_open, note, place};
+use crate::store::session::{self, Session};
+use crate::store::{mark, participant};
+
+/// Commits a mark by the caller. The same again changes nothing and has the same answer, also when it is gone by now.
+///
+/// # Errors
+/// `invalid` for a value out of its range or a camera that is no admitted guest's, `conflict` when the id belongs to
+/// another mark or there are [`MARKS`] already, `too-large` when all together would be beyond [`SET_BYTES`],
+/// `session-ended`.
+pub async fn commit(app: &App, permit: &SessionPermit, new: NewMark) -> Result<Mark, Problem> {
+    let keys = app.keys(permit.staff.account.organisation).await?;
+    let (mut change, mut row) = begin_open(app, permit).await?;
+    let author = place(&mut change, &permit.staff.account, &mut row).await?;
+    let new = new.by(author).map_err(|why| Problem::new(Kind::Invalid, format!("This mark cannot be: {why}.")))?;
+    if let Some(stored) = mark::find(change.db(), new.id).await? {
+        if stored.session == row.id && open(&keys, &stored)? == new {
+            return Ok(new);
+        }
+        return Err(Problem::new(
+            Kind::Conflict,
+            "There is another mark with this id. Nothing was changed; draw the new one under an id of its own.",
+        ));
+    }
+    admitted_guest(change.db(), row.id, new.camera).await?;
+    let mut marks = all(change.db(), &keys, row.id).await?;
+    if marks.len() >= MARKS {
+        return Err(Problem::new(
+            Kind::Conflict,
+            format!("There are {MARKS} marks in this session already. Undo or clear some, then draw this one again."),
+        ));
+    }
+    marks.push(new.clone());
+    row.revision = session::touch(change.db(), row.id).await?;
+    let stored = mark::Mark {
+        id: new.id,
+        session: row.id,
+        author,
+        camera: new.camera,
+        committed_us: change.now_us(),
+        revision: row.revision,
+        gone_us: None,
+        sealed: seal(&keys, row.id, &new)?,
+    };
+    mark::add(change.db(), &stored).await?;
+    note(&mut change, permit, Action::MarkCommit, ("mark", new.id.to_string())).await?;
+    show(&mut change, &row, marks)?;
+    change.commit().await?;
+    Ok(new)
+}
+
+/// Takes away the mark that the caller committed last. Nothing, when there is none.
+///
+/// # Errors
+/// `session-ended`.
+pub async fn undo(app: &App, permit: &SessionPermit) -> Result<MarksGone, Problem> {
+    take_away(app, permit, Away::Last).await
+}
+
+/// Takes away every mark of the caller. Nothing, when there is none.
+///
+/// # Errors
+/// `session-ended`.
+pub async fn clear(app: &App, permit: &SessionPermit) -> Result<MarksGone, Problem> {
+    take_away(app, permit, Away::All).await
+}
+
+/// All marks of a session as they go to the realtime plane.
+///
+/// # Errors
+/// When the database does not answer, or a mark does not open.
+pub async fn whole(
+    app: &App,
+    db: &mut AnyConnection,
+    organisation: OrganisationId,
+    session: SessionId,
+) -> Result<Marks, Problem> {
+    let keys = app.keys_by(db, organisation).await?;
+    let revision = mark::revision(db, session).await?;
+    serialised(organisation, session, revision, all(db, &keys, session).await?)
+}
+
+/// Puts the marks of a session on the realtime plane for who is about to connect, unless they are there: after a start
+/// of the server, or before anything was drawn. Called under the writer's turn.
+pub(crate) async fn show_newest(app: &App, db: &mut AnyConnection, row: &Session) -> Result<(), Problem> {
+    let revision = mark::revision(db, row.id).await?;
+    if !app.live.has_marks(row.organisation, row.id, revision) {
+        app.live.publish_marks(&whole(app, db, row.organisation, row.id).await?);
+    }
+    Ok(())
+}
+
+// ---- helpers of this room -------------------------------------------------------------------------------------------
+
+/// Which of the caller's marks go.
+enum Away {
+    Last,
+    All,
+}
+
+async fn take_away(app: &App, permit: &SessionPermit, which: Away) -> Result<MarksGone, Problem> {
+    let keys = app.keys(permit.staff.account.organisation).await?;
+    let (mut change, mut row) = begin_open(app, permit).await?;
+    let everybody = participant::of_session(change.db(), row.id).await?;
+    let me = everybody.iter().find(|who| who.account == Some(permit.staff.account.id)).map(|who| who.id);
+    let mut marks = all(change.db(), &keys, row.id).await?;
+    let mine = marks.iter().filter(|mark| Some(mark.author) == me).map(|mark| mark.id);
+    let (action, gone): (_, Vec<_>) = match which {
+        Away::Last => (Action::MarkUndo, mine.last().into_iter().collect()),
+        Away::All => (Action::MarkClear, mine.collect()),
+    };
+    let Some(last) = gone.last() else { return Ok(MarksGone { marks: gone }) };
+    let object = match which {
+        Away::Last => ("mark", last.to_string()),
+        Away::All => ("session", row.id.to_string()),
+    };
+    row.revision = session::touch(change.db(), row.id).await?;
+    let now_us = change.now_us();
+    for id in &gone {
+        mark::set_gone(change.db(), *id, now_us, row.revision).await?;
+    }
+    marks.retain(|mark| !gone.contains(&mark.id));
+    note(&mut change, permit, action, object).await?;
+    show(&mut change, &row, marks)?;
+    change.commit().await?;
+    Ok(MarksGone { marks: gone })
+}
+
+/// Every mark of a session that is not gone, in the order they were committed.
+async fn all(db: &mut AnyConnection, keys: &Organisation, session: SessionId) -> Result<Vec<Mark>, Problem> {
+    mark::shown(db, session).await?.iter().map(|stored| open(keys, stored)).collect()
+}
+
+/// All marks of a session once the change is committed.
+fn show(change: &mut Change, row: &Session, marks: Vec<Mark>) -> Result<(), Problem> {
+    let set = serialised(row.organisation, row.id, row.revision, marks)?;
+    change.then(Effect::ShowMarks(set));
+    Ok(())
+}
+
+fn serialised(
+    organisation: OrganisationId,
+    session: SessionId,
+    revision: u64,
+    marks: Vec<Mark>,
+) -> Result<Marks, Problem> {
+    let json = serde_json::to_vec(&MarkSet { v: 1, revision, marks }).map_err(fault)?;
+    if json.len() > SET_BYTES {
+        return Err(Problem::new(
+            Kind::TooLarge,
+            "The marks of this session are too large together. Undo or clear some, then draw this one again.",
+        ));
+    }
+    Ok(Marks { organisation, session, revision, json: json.into() })
+}
+
+fn seal(keys: &Organisation, session: SessionId, mark: &Mark) -> Result<Vec<u8>, Problem> {
+    let json = Zeroizing::new(serde_json::to_vec(mark).map_err(fault)?);
+    let (object, session) = (mark.id.to_string(), session.to_string());
+    let item = Item { purpose: Purpose::Marks, object: &object, session: Some(&session) };
+    keys.seal(item, &json).map_err(fault)
+}
+
+fn open(keys: &Organisation, stored: &mark::Mark) -> Result<Mark, Problem> {
+    let (object, session) = (stored.id.to_string(), stored.session.to_string());
+    let item = Item { purpose: Purpose::Marks, object: &object, session: Some(&session) };
+    serde_json::from_slice(&keys.open(item, &stored.sealed).map_err(fault)?).map_err(fault)
+}
