@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Duration;
 
 use moq_net::web_transport_trait::poll;
 use moq_net::{Error as MoqError, Server, Version, server};
@@ -12,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use web_transport_quinn::http::StatusCode;
 use web_transport_quinn::proto::ConnectResponse;
 
-use super::endpoint::{FAREWELL, H3, MOQ};
+use super::endpoint::{FAREWELL, H3, MOQ, QUIET};
 use super::lease::{Carrier, EndReason, Guard};
 use super::room::Room;
 use super::ticket::{Refusal, TICKET_PROTOCOL};
@@ -104,7 +103,7 @@ pub(super) async fn web_socket(shared: Arc<Shared>, scope: Scope, session: qmux:
     let mut session = super::polled::Session::new(session);
     let Some(lease) = shared.leases.enter(scope, Carrier::WebSocket, shared.now()) else {
         shared.tally.add(Counter::RefusedFull);
-        return refuse(&mut session, CloseCode::Full).await;
+        return part(&mut session, CloseCode::Full).await;
     };
     let outcome = async {
         let handshake = timeout(shared.config.limits.handshake, begin(session.clone())).await??;
@@ -137,7 +136,7 @@ async fn web_transport(
     match lease {
         Ok(lease) => Ok(Some((session, lease))),
         Err(code) => {
-            refuse(&mut session, code).await;
+            part(&mut session, code).await;
             Ok(None)
         }
     }
@@ -161,8 +160,14 @@ fn admit(shared: &Shared, ticket: &str, carrier: Carrier) -> Result<Guard, Close
     })
 }
 
-async fn refuse<S: poll::Session>(session: &mut S, code: CloseCode) {
+/// Closes the connection with a code, after the streams: those of ours have ended by now, and what the peer still opens
+/// ends here. Their ends have [`QUIET`] to arrive before the close does. (Chromium 156 crashes a page, now and then, whose
+/// session closes while the page can still read from one of its streams.)
+async fn part<S: poll::Session>(session: &mut S, code: CloseCode) {
+    let late = async { while poll_fn(|cx| session.poll_accept_bi(cx)).await.is_ok() {} };
+    let _ = timeout(QUIET, late).await;
     session.close(code.wire(), code.reason());
+    // The peer may still read why. A browser loses the code if the HTTP/3 session is dropped before that.
     let _ = timeout(FAREWELL, poll_fn(|cx| session.poll_closed(cx))).await;
 }
 
@@ -186,21 +191,18 @@ async fn serve<S: moq_net::transport::poll::Session>(
     if !scope.publish.is_empty() {
         handshake = handshake.with_subscriber(room.origin.scope("", &scope.published()?)?);
     }
-    let (session, driver) = handshake.ok().await?;
+    let (_session, driver) = handshake.ok().await?;
     lease.start();
     let mut running = Box::pin(moq_net::time::run(driver));
     tokio::select! {
         error = &mut running => lease.ended(natural_end(&error)),
-        () = lease.stopped() => {
-            session.abort(abort(lease.why().unwrap_or(EndReason::Revoked).code()));
-            // One turn of the driver sends the close; without a driver, what was published is gone at once.
-            let _ = timeout(Duration::ZERO, &mut running).await;
-        }
+        () = lease.stopped() => {}
     }
+    let code = lease.why().unwrap_or(EndReason::Revoked).code();
+    // Without a driver, what was published is gone at once, and every stream ends.
     drop(running);
     drop(lease);
-    // The peer may still read why. A browser loses the code if the HTTP/3 session is dropped before that.
-    let _ = timeout(FAREWELL, poll_fn(|cx| transport.poll_closed(cx))).await;
+    part(&mut transport, code).await;
     Ok(())
 }
 

@@ -128,3 +128,7 @@ fn family_is_missing(error: &io::Error) -> bool {
 
 /// How long a connection whose lease was ended may take to say goodbye, before it is simply gone.
 pub(super) const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How long before the close of a connection its streams have ended: longer than a browser on a busy machine takes to hear of
+/// it, short beside the half second in which a holder is cut off.
+pub(super) const QUIET: Duration = Duration::from_millis(100);
