@@ -10,6 +10,8 @@ use super::motion::Dice;
 const WIDE: f64 = 640.0;
 /// Texels a side of the skin, two for each of those parts; it repeats.
 const SKIN: usize = 512;
+/// Length of the fingers.
+const FINGERS: f32 = 95.0;
 /// Cb and Cr of skin.
 pub(super) const CHROMA: [u8; 2] = [108, 152];
 
@@ -31,11 +33,18 @@ pub(super) struct Grip {
     y: f32,
 }
 
+impl Grip {
+    /// Where the fingers end, pixels from the left of a picture that is `width` pixels wide.
+    pub(super) fn reach(self, width: f32) -> f32 {
+        ((self.x + FINGERS) * width / WIDE as f32).max(0.0)
+    }
+}
+
 impl Hand {
     pub(super) fn new((from, to): (f64, f64), dice: &mut Dice) -> Self {
         let mut skin = vec![145.0; SKIN * SKIN];
         soft_noise(dice, 128, 10.0, &mut skin);
-        soft_noise(dice, 16, 5.0, &mut skin);
+        soft_noise(dice, 32, 4.0, &mut skin);
         let skin = skin.into_iter().map(|value| value.clamp(16.0, 235.0) as u8).collect();
         let arm = (0..1_024).map(|behind| (95.0 - 10.0 * (f64::from(behind) / 40.0).sin()) as f32).collect();
         Self { from, to, skin, arm }
@@ -52,7 +61,7 @@ impl Hand {
     /// The luma of the hand at a place of a picture that is `width` pixels wide, if the hand is there. Pixels.
     pub(super) fn luma(&self, grip: Grip, x: f32, y: f32, width: f32) -> Option<u8> {
         let (x, y) = (x * WIDE as f32 / width - grip.x, y * WIDE as f32 / width - grip.y);
-        if x >= 95.0 || y.abs() >= 105.0 {
+        if x >= FINGERS || y.abs() >= 105.0 {
             return None;
         }
         // How far from the middle of its finger, which is round.
@@ -61,7 +70,7 @@ impl Hand {
             self.arm.get(-x as usize).is_some_and(|half| y.abs() < *half)
         } else {
             across = (y + 200.0) % 46.0 - 18.0;
-            x < 95.0 - 0.004 * y * y && across < 18.0 && y.abs() < 92.0
+            x < FINGERS - 0.004 * y * y && across < 18.0 && y.abs() < 92.0
         };
         covered.then(|| {
             let texel = |at: f32| (2.0 * (at + 1_024.0)) as usize % SKIN;

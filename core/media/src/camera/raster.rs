@@ -42,21 +42,33 @@ struct Place {
 impl Row {
     /// Fills the sums of row `index` of a plane that is `width` samples wide.
     pub(super) fn expose(&mut self, exposure: &Exposure<'_>, index: usize, width: usize) {
-        self.sums.clear();
         self.sums.resize(width, 0);
         for (places, moment) in self.places.iter_mut().zip(exposure.moments) {
             places.resize(width, Place::default());
             trace(moment, exposure, index, places);
         }
+        match exposure.shutters {
+            1 => self.gather::<1>(exposure.texels),
+            2 => self.gather::<2>(exposure.texels),
+            3 => self.gather::<3>(exposure.texels),
+            _ => self.gather::<4>(exposure.texels),
+        }
+    }
+
+    /// The sum of `S` shutters, evenly over the exposure.
+    fn gather<const S: usize>(&mut self, texels: &Texels) {
+        let Texels { quads, width, beyond, .. } = texels;
+        let across = *width as i32;
+        let parts: [i32; S] = std::array::from_fn(|shutter| {
+            let time = (shutter as f64 + 0.5) / S as f64 - 0.5;
+            (256.0 * (0.5 + time / (2.0 * CHORD))).round() as i32
+        });
         let [begin, end] = &self.places;
-        let Texels { quads, width: across, beyond, .. } = exposure.texels;
-        let across = *across as i32;
-        for shutter in 0..exposure.shutters {
-            let time = (f64::from(shutter) + 0.5) / f64::from(exposure.shutters) - 0.5;
-            let part = (256.0 * (0.5 + time / (2.0 * CHORD))).round() as i32;
-            for ((sum, begin), end) in self.sums.iter_mut().zip(begin).zip(end) {
-                let u = begin.u + (((end.u - begin.u) * part) >> 8);
-                let v = begin.v + (((end.v - begin.v) * part) >> 8);
+        for ((sum, begin), end) in self.sums.iter_mut().zip(begin).zip(end) {
+            let (du, dv) = (end.u - begin.u, end.v - begin.v);
+            *sum = 0;
+            for part in parts {
+                let (u, v) = (begin.u + ((du * part) >> 8), begin.v + ((dv * part) >> 8));
                 let quad = quads.get(((v >> 8) * across + (u >> 8)) as usize).copied().unwrap_or(*beyond);
                 *sum += blend(quad, (u & 255) as u32, (v & 255) as u32);
             }

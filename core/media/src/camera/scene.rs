@@ -240,7 +240,8 @@ impl Scene {
             let then = sight::apply(to_plane[0], corner).and_then(|place| sight::apply(from_plane[1], place));
             then.map(|then| then.distance(corner) / (2.0 * CHORD))
         });
-        let shutters = (moved.fold(0.0, f64::max).ceil() as u32).clamp(1, SHUTTERS);
+        // A lookup is two texels wide: so far apart they still make one blur.
+        let shutters = ((moved.fold(0.0, f64::max) / 2.0).ceil() as u32).clamp(1, SHUTTERS);
         let mut grips = [None; SHUTTERS as usize];
         for (index, grip) in grips.iter_mut().enumerate() {
             let at = seconds + ((index as f64 + 0.5) / f64::from(SHUTTERS) - 0.5) * EXPOSURE;
@@ -282,7 +283,9 @@ impl Scene {
         let Some(hand) = &self.hand else { return };
         let (step, width) = (channel.step as f32, self.size.width as f32);
         let y = (index as f32 + 0.5) * step;
-        for (x, sum) in sums.iter_mut().enumerate() {
+        // It never reaches farther right.
+        let reach = moment.grips.iter().flatten().map(|grip| grip.reach(width)).fold(0.0, f32::max);
+        for (x, sum) in sums.iter_mut().take((reach / step) as usize + 1).enumerate() {
             let x = (x as f32 + 0.5) * step;
             let mut open = SHUTTERS;
             let mut skin = 0;
