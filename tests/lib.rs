@@ -9,11 +9,15 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use futures::StreamExt as _;
+use handlens_audit::{Action, Actor, Token};
 use handlens_protocol::consent::{DOMAIN, Decision, Purpose, REDEEM_DOMAIN, Statement, redeem_fields};
+use handlens_protocol::{MarkId, Role, Secret, UserId};
 use handlens_seal::signature::SigningKey;
 use handlens_server::Server;
+use handlens_server::audit::Note;
 use handlens_server::clock::Clock;
 use handlens_server::config::Layer;
+use handlens_server::store::account::{self, Account};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -110,6 +114,42 @@ impl House {
         Device::join(self, &secret).await
     }
 
+    /// A guest of `session` who was let in.
+    pub async fn admitted(&self, sam: &Person, session: &str) -> Device {
+        let device = self.guest(sam, session).await;
+        sam.post(&format!("/api/sessions/{session}/participants/{}/admit", device.participant()), json!({})).await.ok();
+        device
+    }
+
+    /// An administrator beside Sam, logged in. Accounts have no routes yet.
+    pub async fn colleague(&self) -> Person {
+        let app = self.server.app();
+        let password = app.passwords.hash(&Secret::new(PASSWORD.to_owned())).await.unwrap();
+        let sam = account::by_email(&mut app.store.reader().await.unwrap(), EMAIL).await.unwrap().unwrap().0;
+        let robin = Account {
+            id: UserId::random().unwrap(),
+            email: "robin@clinic.example".to_owned(),
+            name: "Robin Meadows".to_owned(),
+            role: Role::Admin,
+            ..sam
+        };
+        let mut change = app.log.change(&app.live, robin.organisation, None).await.unwrap();
+        let now_us = change.now_us();
+        account::add(change.db(), &robin, &password, now_us).await.unwrap();
+        let note = Note {
+            actor: Actor::System(Token::new("test").unwrap()),
+            action: Action::OrganisationCreate,
+            object: ("user", robin.id.to_string()),
+            refused: None,
+            session: None,
+            details: None,
+        };
+        change.write(note).await.unwrap();
+        change.commit().await.unwrap();
+        let login = json!({"email": robin.email, "password": PASSWORD});
+        Person { cookie: self.stranger().post("/api/login", login).await.ok().cookie, ..self.stranger() }
+    }
+
     pub fn now_us(&self) -> u64 {
         self.clock.now_us()
     }
@@ -168,7 +208,7 @@ impl Device {
 impl Person {
     /// Somebody without a cookie at the server with this origin.
     pub fn stranger(origin: &str) -> Self {
-        Self { http: reqwest::Client::new(), origin: origin.to_owned(), cookie: None }
+        Self { http: client(), origin: origin.to_owned(), cookie: None }
     }
 
     /// Somebody who was known there before.
@@ -317,6 +357,17 @@ pub fn sam(secret: &str) -> Value {
     })
 }
 
+/// A new mark on the picture of `camera`, an arrow.
+pub fn arrow(camera: &str) -> Value {
+    json!({
+        "id": MarkId::random().unwrap(),
+        "camera": camera,
+        "capture_us": 12_000_000,
+        "geometry": {"kind": "arrow", "from": {"x": 0.25, "y": 0.5}, "to": {"x": 0.625, "y": 0.375}},
+        "style": {"colour": "yellow", "width": 0.0078125},
+    })
+}
+
 /// The body of a redemption.
 pub fn redeem(secret: &str, key: &SigningKey, now_us: u64, take_over: bool) -> Value {
     let raw = BASE64URL_NOPAD.decode(secret.as_bytes()).unwrap_or_default();
@@ -332,6 +383,12 @@ pub fn redeem(secret: &str, key: &SigningKey, now_us: u64, take_over: bool) -> V
         "device": "Test on loopback",
         "take_over": take_over,
     })
+}
+
+fn client() -> reqwest::Client {
+    // Built together with the phone's core, reqwest asks for a provider also where it speaks plain HTTP.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
 }
 
 async fn start(folder: &TempDir, clock: Clock) -> Server {

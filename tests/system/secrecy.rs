@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use handlens_protocol::consent::{Decision, Purpose};
-use handlens_tests::House;
+use handlens_tests::{House, arrow};
 use serde_json::json;
 
 const SECRETS: [&str; 7] = [
@@ -47,6 +47,37 @@ async fn the_folder_holds_no_patient_in_the_clear() {
     std::fs::write(house.folder.path().join("data/planted"), format!("…{}…", SECRETS[0])).unwrap();
     assert_eq!(found(house.folder.path(), &SECRETS).len(), 1);
     assert!(!found(house.folder.path(), &["City Clinic"]).is_empty());
+}
+
+/// What a mark points at, and the picture around it.
+const SEEN: [&str; 3] = ["Mole on the left shoulder, 7 mm", "0.314159", "0.271828"];
+
+/// Neither the place of a mark nor the patch of the patient's picture is found in any file, committed or undone.
+#[tokio::test]
+async fn the_folder_holds_no_mark_in_the_clear() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let patient = house.admitted(&sam, &session).await;
+    let mut mark = arrow(patient.participant());
+    mark["geometry"]["from"] = json!({"x": 0.314_159, "y": 0.271_828});
+    mark["patch"] = json!({
+        "from": {"x": 0.25, "y": 0.25}, "to": {"x": 0.5, "y": 0.5},
+        "width": SEEN[0].len(), "height": 1, "grey": data_encoding::BASE64URL_NOPAD.encode(SEEN[0].as_bytes()),
+    });
+    let kept = sam.post(&format!("/api/sessions/{session}/marks"), mark.clone()).await.ok().body;
+    sam.post(&format!("/api/sessions/{session}/tickets"), json!({})).await.ok();
+    assert_eq!(found(house.folder.path(), &SEEN), Vec::<String>::new());
+    sam.post(&format!("/api/sessions/{session}/marks/undo"), json!({})).await.ok();
+    let export = house.folder.path().join("export.ndjson");
+    handlens_server::export::export(house.server.app(), &mut std::fs::File::create(export).unwrap()).await.unwrap();
+    house.server.shutdown().await;
+    assert_eq!(found(house.folder.path(), &SEEN), Vec::<String>::new());
+
+    // The controls: all three are found where the mark lies open, and the id, which says nothing, where it is kept.
+    std::fs::write(house.folder.path().join("data/planted"), kept.to_string()).unwrap();
+    assert_eq!(found(house.folder.path(), &SEEN).len(), SEEN.len());
+    std::fs::remove_file(house.folder.path().join("data/planted")).unwrap();
+    assert!(!found(house.folder.path(), &[mark["id"].as_str().unwrap()]).is_empty());
 }
 
 /// Files below `folder` that hold one of `words` as UTF-8, UTF-16, base64 or hexadecimal.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bench::{Bench, Pins, connect, dial, read, within, write};
 use bytes::Bytes;
 use handlens_protocol::broadcast::{self, Purpose};
-use handlens_protocol::{LoginId, OrganisationId, ParticipantId, SessionId};
+use handlens_protocol::{LoginId, MarkId, OrganisationId, ParticipantId, SessionId, mark};
 use handlens_server::relay::{Carrier, CloseCode, Config, EndReason, Error, LeaseEvent, Scope, Selector, Subscribe};
 use moq_net::origin;
 use tokio::time::timeout;
@@ -217,6 +217,51 @@ async fn a_late_joiner_gets_the_newest_state() {
     let huge = Bytes::from(vec![0; 256 * 1024 + 1]);
     let refused = bench.relay.publish_state(ORGANISATION, SESSION, huge);
     assert!(matches!(refused, Err(Error::SnapshotTooLarge { .. })));
+}
+
+/// Who comes late gets every mark there is, on a track beside the state with a limit of its own, also a guest; and each
+/// change after that, until the session is closed. (Control: before there was any, nobody was shown one.)
+#[tokio::test]
+async fn a_late_joiner_gets_the_newest_marks() {
+    let bench = Bench::start().await;
+    assert_eq!(bench.relay.marks_revision(ORGANISATION, SESSION), None);
+    let marks = |revision, json: Vec<u8>| bench.relay.publish_marks(ORGANISATION, SESSION, revision, json.into());
+    let set = |revision, marks| serde_json::to_vec(&mark::MarkSet { v: 1, revision, marks }).unwrap();
+    let pin = mark::Mark {
+        v: 1,
+        id: MarkId::from_bytes([7; 16]),
+        author: STAFF,
+        camera: GUEST,
+        capture_us: 12_000_000,
+        geometry: mark::Geometry::Point { at: mark::Point { x: 0.5, y: 0.25 } },
+        style: mark::Style { colour: mark::Colour::Cyan, width: 0.005 },
+        patch: None,
+    };
+    marks(3, set(3, vec![])).unwrap();
+    marks(4, set(4, vec![pin.clone()])).unwrap();
+    let mut readers = Vec::new();
+    for scope in [staff(), guest(&[])] {
+        let peer = bench.join(scope).await;
+        let mut track = peer.watch(&broadcast::state(ORGANISATION, SESSION), mark::TRACK).await;
+        let shown: mark::MarkSet = serde_json::from_slice(&read(&mut track).await.unwrap().unwrap()).unwrap();
+        assert_eq!((shown.revision, shown.marks), (4, vec![pin.clone()]));
+        readers.push((peer, track));
+    }
+    assert_eq!(bench.relay.marks_revision(ORGANISATION, SESSION), Some(4));
+
+    let whole = vec![b' '; mark::SET_BYTES];
+    marks(5, whole.clone()).unwrap();
+    let refused = marks(6, [whole, vec![b' ']].concat());
+    assert!(matches!(refused, Err(Error::SnapshotTooLarge { bytes, limit }) if bytes == limit + 1));
+    for (_, track) in &mut readers {
+        assert_eq!(read(track).await.unwrap().unwrap().len(), mark::SET_BYTES);
+    }
+    bench.relay.close_session(ORGANISATION, SESSION);
+    for (peer, track) in &mut readers {
+        while read(track).await.is_ok_and(|frame| frame.is_some()) {}
+        assert_eq!(peer.close_code().await, Ok(CloseCode::SessionClosed.wire()));
+    }
+    assert_eq!(bench.relay.marks_revision(ORGANISATION, SESSION), None);
 }
 
 /// Closing a session ends everybody in it and its state, and nobody elsewhere.
