@@ -3,10 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use handlens_tests::{Person, Process, sam};
+use handlens_protocol::mark::MarkSet;
+use handlens_seal::signature::SigningKey;
+use handlens_server::clock::Clock;
+use handlens_server::config::Layer;
+use handlens_server::store::account;
+use handlens_tests::{Person, Process, arrow, redeem, sam};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -15,10 +21,12 @@ const KILLS: usize = 100;
 /// People who write at the same time.
 const WRITERS: usize = 3;
 
-/// What the server said was done: the newest acknowledged revision of each session's note, and the text of each writing.
+/// What the server said was done: the newest acknowledged revision of each session's note, the text of each writing, and
+/// the marks that are there.
 #[derive(Default)]
 struct Acknowledged {
     notes: HashMap<String, u64>,
+    marks: HashMap<String, Vec<String>>,
     ended: Vec<String>,
 }
 
@@ -67,6 +75,7 @@ async fn nothing_acknowledged_is_lost_by_a_kill() {
         assert_eq!(person.get(&format!("/api/sessions/{session}")).await.ok().body["state"]["phase"], "ended");
     }
     server.kill().await;
+    let drawn = marks(folder.path(), &known).await;
     let (export, key) = (folder.path().join("log.ndjson"), Process::vkey(folder.path()).await);
     Process::export(folder.path(), &export).await;
     let text = std::fs::read_to_string(&export).unwrap();
@@ -78,10 +87,51 @@ async fn nothing_acknowledged_is_lost_by_a_kill() {
             text.lines().filter(|line| line.contains("\"session.note\"") && line.contains(session.as_str())).count();
         assert!(writings as u64 >= *revision, "{session}: {writings} writings in the log, {revision} acknowledged");
     }
-    println!("{KILLS} kills, {} sessions acknowledged, {} of them ended", known.notes.len(), known.ended.len());
+    println!(
+        "{KILLS} kills, {} sessions acknowledged, {} of them ended; {drawn} marks",
+        known.notes.len(),
+        known.ended.len()
+    );
 }
 
-/// Opens sessions, writes their notes and ends some of them, until the server is gone.
+/// Every acknowledged mark is in the database and opens, in order; gives how many that are.
+async fn marks(folder: &Path, known: &Acknowledged) -> usize {
+    let layer = Layer { data: Some(folder.join("data")), ..Layer::default() };
+    let app = handlens_server::offline(layer.finish().unwrap(), Clock::system()).await.unwrap();
+    let mut db = app.store.reader().await.unwrap();
+    let organisation = account::organisations(&mut db).await.unwrap()[0].id;
+    let mut drawn = 0;
+    for (session, acknowledged) in &known.marks {
+        let whole = handlens_server::mark::whole(&app, &mut db, organisation, session.parse().unwrap()).await.unwrap();
+        let set: MarkSet = serde_json::from_slice(&whole.json).unwrap();
+        let stored: Vec<String> = set.marks.iter().map(|mark| mark.id.to_string()).collect();
+        // One more may be there, or the last one undone, whose answer the kill swallowed.
+        let shorter = acknowledged.len().saturating_sub(1);
+        let fits = stored == *acknowledged
+            || (stored.len() == acknowledged.len() + 1 && stored.starts_with(acknowledged))
+            || stored == acknowledged[..shorter];
+        assert!(fits, "{session}: {stored:?} are stored, {acknowledged:?} were acknowledged");
+        drawn += acknowledged.len();
+    }
+    assert!(drawn > KILLS, "only {drawn} marks were acknowledged: the test did not test");
+    drop(db);
+    app.store.close().await;
+    drawn
+}
+
+/// A guest's camera to draw on, let in; `None` when the server is gone.
+async fn camera(person: &Person, session: &str) -> Option<String> {
+    let path = format!("/api/sessions/{session}");
+    let link = person.try_post(&format!("{path}/invites"), json!({"agreed": true})).await?.ok().body;
+    let secret = link["link"].as_str().unwrap().split_once('#').unwrap().1;
+    let body = redeem(secret, &SigningKey::random().unwrap(), Clock::system().now_us(), false);
+    let guest =
+        person.try_post("/api/invites/redeem", body).await?.ok().body["participant"].as_str().unwrap().to_owned();
+    person.try_post(&format!("{path}/participants/{guest}/admit"), json!({})).await?.ok();
+    Some(guest)
+}
+
+/// Opens sessions, writes their notes, draws, and ends some of them, until the server is gone.
 async fn write(
     person: Person,
     known: Arc<Mutex<Acknowledged>>,
@@ -106,6 +156,20 @@ async fn write(
             known.lock().await.notes.insert(session.clone(), revision);
             count();
         }
+        let Some(camera) = camera(&person, &session).await else { return };
+        for _ in 0..3 {
+            let Some(answer) = person.try_post(&format!("/api/sessions/{session}/marks"), arrow(&camera)).await else {
+                return;
+            };
+            let id = answer.ok().body["id"].as_str().unwrap().to_owned();
+            known.lock().await.marks.entry(session.clone()).or_default().push(id);
+            count();
+        }
+        let undo = format!("/api/sessions/{session}/marks/undo");
+        let Some(answer) = person.try_post(&undo, json!({})).await else { return };
+        let gone = answer.ok().body["marks"][0].as_str().unwrap().to_owned();
+        known.lock().await.marks.entry(session.clone()).or_default().retain(|id| *id != gone);
+        count();
         let Some(answer) = person.try_post(&format!("/api/sessions/{session}/end"), json!({})).await else { return };
         answer.ok();
         known.lock().await.ended.push(session);
