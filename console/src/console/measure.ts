@@ -1,8 +1,9 @@
 /**
- * Figures for whoever measures the product, as `window.__handlens`, read only: when each camera was first painted, and
- * what became of its frames. Keys are participants' identifiers; nothing of a person is in it.
+ * Figures for whoever measures the product, as `window.__handlens`, read only: when each camera was first painted, what
+ * became of its frames, and where marks were painted on them. Keys are participants' identifiers; nothing of a person is
+ * in it.
  */
-import type { ViewStats } from '../realtime/viewer';
+import type { Painted, PaintedMark, ViewStats } from '../realtime/viewer';
 import type { ParticipantId } from '../wire/types';
 
 export interface CameraFigures {
@@ -24,22 +25,54 @@ export interface CameraFigures {
   capture_to_shown_ms?: { p50: number; p95: number; count: number };
 }
 
+/** One picture as it was painted on the stage, with its marks in the same painting. */
+export interface PaintedFigures {
+  /** Of the picture, µs on its device's clock. */
+  capture_us: number;
+  width: number;
+  height: number;
+  /** Whether the marks' places were those of this very picture; else those of one just before it. */
+  exact: boolean;
+  /** As painted: points are normalised; of a line longer than 32 points, 32 evenly chosen ones. None when it is lost. */
+  marks: readonly Pick<PaintedMark, 'id' | 'state' | 'error_px' | 'points'>[];
+}
+
 declare global {
   interface Window {
-    readonly __handlens?: { readonly v: 1; readonly cameras: Readonly<Record<ParticipantId, CameraFigures>> };
+    readonly __handlens?: {
+      readonly v: 1;
+      readonly cameras: Readonly<Record<ParticipantId, CameraFigures>>;
+      /** The last 3000 paintings of each camera, oldest first. */
+      readonly marks: Readonly<Record<ParticipantId, readonly PaintedFigures[]>>;
+    };
   }
 }
 
+/** Paintings kept for each camera: 100 s of 30 a second. */
+const PAINTINGS = 3000;
+
 let cameras: Readonly<Record<ParticipantId, CameraFigures>> = {};
+const paintings = new Map<ParticipantId, PaintedFigures[]>();
 
 if (typeof window !== 'undefined') {
-  Object.defineProperty(window, '__handlens', { get: () => Object.freeze({ v: 1 as const, cameras }) });
+  Object.defineProperty(window, '__handlens', {
+    get: () => Object.freeze({ v: 1 as const, cameras, marks: Object.fromEntries(paintings) }),
+  });
 }
 
 /** Takes the newest figures. Cameras that are gone keep their last ones. */
 export function measure(stats: Readonly<Record<ParticipantId, ViewStats>>): void {
   const now = Object.entries(stats).map(([id, one]) => [id, Object.freeze(figures(one))] as const);
   cameras = Object.freeze({ ...cameras, ...Object.fromEntries(now) });
+}
+
+/** Takes what was just painted of a camera. */
+export function measurePainted(participant: ParticipantId, { capture_us, width, height, exact, marks }: Painted): void {
+  const ring = paintings.get(participant) ?? [];
+  paintings.set(participant, ring);
+  const told = marks.map(({ id, state, error_px, points }) => ({ id, state, error_px, points }));
+  ring.push({ capture_us, width, height, exact, marks: told });
+  if (ring.length > PAINTINGS) ring.splice(0, ring.length - PAINTINGS);
 }
 
 function figures(stats: ViewStats): CameraFigures {

@@ -1,10 +1,11 @@
 /** The realtime half of a visit: loaded while the patient reads, so that the first screen does not wait for it. */
 import { openLink } from '../realtime/connect';
+import { followMarks, type MarksEvents } from '../realtime/marks';
 import { Publisher, type Sent } from '../realtime/publisher';
 import { followState } from '../realtime/state';
 import type { CameraPresence, SessionState, Ticket } from '../wire/types';
 
-export interface LiveOptions {
+export interface LiveOptions extends MarksEvents {
   ticket: () => Promise<Ticket>;
   onState: (state: SessionState) => void;
   /** Whether the state comes this way at present. */
@@ -24,7 +25,7 @@ export interface Live {
   close(): void;
 }
 
-export function goLive({ ticket, onState, onFollowing }: LiveOptions): Live {
+export function goLive({ ticket, onState, onFollowing, onMarks, onDrawing }: LiveOptions): Live {
   const publisher = new Publisher();
   let mayPublish = false;
   const link = openLink({
@@ -39,6 +40,7 @@ export function goLive({ ticket, onState, onFollowing }: LiveOptions): Live {
         onFollowing(true);
         onState(state);
       });
+      void followMarks(connection, granted, signal, { onMarks, onDrawing });
     },
   });
   return {

@@ -14,6 +14,7 @@ import type {
   Frozen,
   GuestView,
   Host as Organisation,
+  Mark,
   Peek,
   Phase,
   PhotoRequest,
@@ -59,6 +60,8 @@ export type Event =
       watchers?: string[];
     }
   | { type: 'following'; now: boolean }
+  | { type: 'marks'; marks: readonly Mark[] }
+  | { type: 'drawing'; name: string; now: boolean }
   | { type: 'cameraEnded' }
   | { type: 'cameraBack' }
   | { type: 'turnOff' }
@@ -194,6 +197,12 @@ function taken(state: State, event: Event): Step {
       return told(state, event);
     case 'following':
       return to(state, { following: event.now });
+    case 'marks':
+      return to(state, { marks: event.marks });
+    case 'drawing': {
+      const others = state.drawing.filter((name) => name !== event.name);
+      return to(state, { drawing: event.now ? [...others, event.name] : others });
+    }
     case 'cameraEnded':
       return state.camera === 'on' ? to(state, { camera: 'stopped' }) : nothing(state);
     case 'cameraBack':

@@ -2,7 +2,7 @@
  * What is known of the patient's visit, and what follows from it alone: what must hold while a state lasts ([`wants`]), and
  * the one screen that says where the visit is ([`screen`]). How one state becomes the next is in `machine.ts`.
  */
-import type { CameraPresence, Frozen, PhotoRequest, RequestId } from '../wire/types';
+import type { CameraPresence, Frozen, Mark, PhotoRequest, RequestId } from '../wire/types';
 
 /** What every screen names. Empty before it is known. */
 export interface Host {
@@ -78,6 +78,10 @@ export interface State {
   outbox: { waiting: number; sent: number };
   /** Photos were still on their way when the visit was over. */
   owing: boolean;
+  /** What is drawn on one's own camera. */
+  marks: readonly Mark[];
+  /** First names of those who are drawing on it now. */
+  drawing: string[];
   /** A button's request is on its way. */
   busy: boolean;
   /** The last request failed; said in words until the next one. */
@@ -101,6 +105,8 @@ export const initial: State = {
   late: false,
   following: false,
   watchers: [],
+  marks: [],
+  drawing: [],
   photos: false,
   stills: false,
   taking: false,
@@ -178,6 +184,13 @@ export function screen(state: State): Screen {
 export function stillOf(state: State): Frozen | undefined {
   return state.frozen && state.frozen.since_us !== state.dismissed_us ? state.frozen : undefined;
 }
+
+/** Two capture times within this are one picture, µs. */
+const SAME_US = 1_000;
+
+/** The marks that belong on the still: those that were drawn on its picture. */
+export const marksOn = (state: State, { frame_us }: Frozen): Mark[] =>
+  state.marks.filter(({ capture_us }) => Math.abs(capture_us - frame_us) <= SAME_US);
 
 /** The request that is open and was not answered on this page. */
 export function photoRequest(state: State): PhotoRequest | undefined {

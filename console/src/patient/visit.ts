@@ -43,6 +43,8 @@ export class Visit {
   private patience: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private readonly pauses = new Set<() => void>();
+  /** First names of staff. */
+  private names = new Map<string, string>();
   private readonly decisions = new Decisions({
     send: (purpose, decision) => fresh(() => this.consent(purpose, decision)),
     pause: (attempt) => this.pause(backoffMs(attempt)),
@@ -353,6 +355,14 @@ export class Visit {
         onState: (state) => {
           this.follow(state);
         },
+        onMarks: (marks) => {
+          this.tell({ type: 'marks', marks: marks.filter(({ camera }) => camera === this.view?.participant) });
+        },
+        onDrawing: (author, drawing) => {
+          const name = this.names.get(author);
+          const now = drawing !== undefined && drawing.camera === this.view?.participant;
+          if (name && now !== this.state.drawing.includes(name)) this.tell({ type: 'drawing', name, now });
+        },
         onFollowing: (now) => {
           if (now !== this.state.following) this.tell({ type: 'following', now });
           if (now && this.state.offline && navigator.onLine) this.tell({ type: 'offline', now: false });
@@ -370,6 +380,7 @@ export class Visit {
   private follow({ participants, phase, frozen, photo }: SessionState): void {
     const me = participants.find(({ id }) => id === this.view?.participant);
     if (!me) return;
+    this.names = new Map(participants.map(({ id, name }) => [id, name]));
     const watchers = participants
       .filter(({ id, presence }) => id !== me.id && presence === 'admitted')
       .map(({ name }) => name)

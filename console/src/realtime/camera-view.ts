@@ -1,18 +1,27 @@
 /**
- * One camera on its canvases: frames in, pictures out. The newest decoded picture wins and is drawn when the screen is
- * ready; after any fault the view waits for the next key frame. Runs in the viewer's worker.
+ * One camera on its canvases: frames in, pictures out, each with its marks in one painting. The newest decoded picture wins
+ * and is drawn when the screen is ready (and its marks' record there: `mark-join.ts`); after any fault the view waits for
+ * the next key frame. Runs in the viewer's worker.
  */
+import { paintShape, type Shape } from '../marks/paint';
+import type { Mark, MarkFrame, MarkId, NewMark } from '../wire/types';
 import { unixNow } from './clock';
 import { sequenceOf } from './h264';
 import { decodeFrame } from './hang';
+import { MarkJoin } from './mark-join';
+import { MarkLayer } from './mark-layer';
 import { ViewCounters } from './view-counters';
-import type { ViewStats } from './viewer-messages';
+import type { Painted, ViewStats } from './viewer-messages';
 
 /** More frames than this inside the decoder mean that it will not catch up. */
 const DECODER_QUEUE = 10;
+/** A smaller picture gets twice the canvas while there are marks on it: lines are then as sharp as the screen, pixels. */
+const FINE_WIDTH = 960;
 
 export interface CameraViewEvents {
   onPicture: (width: number, height: number) => void;
+  /** The main views show this now. */
+  onPainted: (painted: Painted) => void;
 }
 
 interface Surface {
@@ -30,7 +39,10 @@ export class CameraView {
   private keyMissing = true;
   private firstOfGroup = false;
   private inDecoder = 0;
-  private next: VideoFrame | undefined;
+  private readonly join = new MarkJoin<VideoFrame>();
+  private readonly layer = new MarkLayer();
+  /** Marks changed, or the record of what is shown came. */
+  private outdated = false;
   private onScreen: VideoFrame | undefined;
   private still: VideoFrame | undefined;
   private scheduled = 0;
@@ -48,7 +60,7 @@ export class CameraView {
     const surface = { context, live };
     this.surfaces.set(view, surface);
     const picture = live ? this.onScreen : (this.still ?? this.onScreen);
-    if (picture) paint(surface, picture);
+    if (picture) paint(surface, picture, this.layer.on(picture.timestamp, this.join.placed(picture.timestamp)).shapes);
   }
 
   remove(view: number): void {
@@ -67,7 +79,28 @@ export class CameraView {
   /** The publisher began anew: nothing of the old stream counts. */
   restart(): void {
     this.counters.newClock();
+    for (const picture of this.join.clear()) this.supersede(picture);
     this.resetDecoder();
+  }
+
+  /** Where the marks are on one picture. */
+  marks(frame: MarkFrame): void {
+    this.join.record(frame);
+    const awaited = [this.onScreen, this.still].some((picture) => picture?.timestamp === frame.capture_us);
+    if (awaited) this.outdated = true;
+    if (awaited || this.join.waiting > 0) this.schedule();
+  }
+
+  /** Every committed mark of this camera. */
+  commit(marks: readonly Mark[]): void {
+    this.layer.commit(marks);
+    this.repaint();
+  }
+
+  /** Marks of this page that are not among the committed ones yet, and the one that is spoken of. */
+  own(pending: readonly NewMark[], selected: MarkId | undefined): void {
+    this.layer.own(pending, selected);
+    this.repaint();
   }
 
   /** Takes one frame of the video track. */
@@ -111,13 +144,14 @@ export class CameraView {
     this.still = this.onScreen?.clone();
     if (!this.still) return undefined;
     const frame_us = this.still.timestamp;
+    this.repaint();
     return { frame_us, bitmap: await createImageBitmap(this.still) };
   }
 
   unfreeze(): void {
     this.still?.close();
     this.still = undefined;
-    for (const surface of this.surfaces.values()) if (this.onScreen) paint(surface, this.onScreen);
+    this.repaint();
   }
 
   /** Ends a report's interval: the queueing delay is that of the time since the last call. */
@@ -133,7 +167,7 @@ export class CameraView {
       received: counters.received,
       shown: counters.shown,
       dropped: { ...counters.dropped },
-      waiting: this.inDecoder + (this.next ? 1 : 0),
+      waiting: this.inDecoder + this.join.waiting,
       ...sequence,
       received_bps: counters.receivedBps(now),
       queue_delay_ms: this.queue_delay_ms,
@@ -147,8 +181,8 @@ export class CameraView {
   close(): void {
     this.resetDecoder();
     cancelAnimationFrame(this.scheduled);
-    for (const frame of [this.next, this.onScreen, this.still]) frame?.close();
-    this.next = this.onScreen = this.still = undefined;
+    for (const frame of [...this.join.clear(), this.onScreen, this.still]) frame?.close();
+    this.onScreen = this.still = undefined;
     this.surfaces.clear();
   }
 
@@ -196,32 +230,46 @@ export class CameraView {
 
   private decoded(picture: VideoFrame): void {
     this.inDecoder = Math.max(0, this.inDecoder - 1);
-    if (this.next) {
-      this.next.close();
-      this.counters.drop('superseded');
-    }
-    this.next = picture;
-    if (this.scheduled === 0) {
-      this.scheduled = requestAnimationFrame(() => {
-        this.scheduled = 0;
-        this.draw();
-      });
-    }
+    for (const older of this.join.push(picture, picture.timestamp, performance.now())) this.supersede(older);
+    this.schedule();
+  }
+
+  private supersede(picture: VideoFrame): void {
+    picture.close();
+    this.counters.drop('superseded');
+  }
+
+  private repaint(): void {
+    this.outdated = true;
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.scheduled !== 0) return;
+    this.scheduled = requestAnimationFrame(() => {
+      this.scheduled = 0;
+      this.draw();
+    });
   }
 
   private draw(): void {
-    const picture = this.next;
-    if (!picture) return;
-    this.next = undefined;
-    let painted = false;
-    for (const surface of this.surfaces.values()) {
-      if (this.still && !surface.live) continue;
-      paint(surface, picture);
-      painted = true;
-    }
+    const taken = this.join.take(performance.now());
+    for (const older of taken?.superseded ?? []) this.supersede(older);
+    if (taken) this.show(taken.picture);
+    // What was not painted just now is painted again when its marks changed.
+    if (this.outdated && (this.still !== undefined || !taken)) this.paintAll(false);
+    if (this.outdated && !taken) this.paintAll(true);
+    this.outdated = false;
+    if (this.join.waiting > 0) this.schedule();
+  }
+
+  /** Makes `picture` the one on the screen. */
+  private show(picture: VideoFrame): void {
     this.onScreen?.close();
     this.onScreen = picture;
-    if (!painted) {
+    const inset = this.paintAll(true);
+    const main = !this.still && this.paintAll(false);
+    if (!inset && !main) {
       this.counters.drop('frozen');
       return;
     }
@@ -237,6 +285,20 @@ export class CameraView {
     }
   }
 
+  /** Paints the live views, or the main ones, with what they show; tells whether there was anything to paint. */
+  private paintAll(live: boolean): boolean {
+    const picture = live ? this.onScreen : (this.still ?? this.onScreen);
+    const surfaces = [...this.surfaces.values()].filter((surface) => surface.live === live);
+    if (!picture || surfaces.length === 0) return false;
+    const placed = this.join.placed(picture.timestamp);
+    const { shapes, told } = this.layer.on(picture.timestamp, placed);
+    for (const surface of surfaces) paint(surface, picture, shapes);
+    if (live) return true;
+    const { timestamp: capture_us, displayWidth: width, displayHeight: height } = picture;
+    this.events.onPainted({ capture_us, width, height, marks: told, exact: placed.exact, tracked: this.join.tracked });
+    return true;
+  }
+
   private resetDecoder(): void {
     const { decoder } = this;
     this.decoder = undefined;
@@ -247,9 +309,12 @@ export class CameraView {
   }
 }
 
-function paint({ context }: Surface, picture: VideoFrame): void {
+function paint({ context, live }: Surface, picture: VideoFrame, shapes: readonly Shape[]): void {
   const { canvas } = context;
-  if (canvas.width !== picture.displayWidth) canvas.width = picture.displayWidth;
-  if (canvas.height !== picture.displayHeight) canvas.height = picture.displayHeight;
-  context.drawImage(picture, 0, 0);
+  const scale = shapes.length > 0 && !live && picture.displayWidth < FINE_WIDTH ? 2 : 1;
+  const [width, height] = [picture.displayWidth * scale, picture.displayHeight * scale];
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  context.drawImage(picture, 0, 0, width, height);
+  for (const shape of shapes) paintShape(context, width, height, shape);
 }

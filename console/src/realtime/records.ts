@@ -45,7 +45,8 @@ export function decodeState(bytes: Uint8Array): SessionState | undefined {
   return value as unknown as SessionState;
 }
 
-function parse(bytes: Uint8Array, limit: number): Record<string, unknown> | undefined {
+/** A JSON object of at most `limit` bytes. */
+export function parse(bytes: Uint8Array, limit: number): Record<string, unknown> | undefined {
   if (bytes.length > limit) return undefined;
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -55,7 +56,8 @@ function parse(bytes: Uint8Array, limit: number): Record<string, unknown> | unde
   }
 }
 
-const time = (value: unknown): number | undefined =>
+/** A time in whole µs that JSON carries exactly. */
+export const time = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 
 const amount = (value: unknown): number | undefined =>

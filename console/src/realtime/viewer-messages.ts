@@ -1,5 +1,5 @@
 /** What the page and its viewer's worker say to each other. */
-import type { DevicePresence, Ticket } from '../wire/types';
+import type { DevicePresence, Drawing, LostReason, Mark, MarkId, MarkPosition, NewMark, Ticket } from '../wire/types';
 
 /** Why a received picture was not shown. */
 export type ShowDrop =
@@ -39,7 +39,35 @@ export interface ViewStats {
   capture_to_shown_ms?: { p50: number; p95: number; count: number };
 }
 
+/** One mark on a picture that was painted. */
+export interface PaintedMark {
+  id: MarkId;
+  state: MarkPosition['state'];
+  /** 95 % error of its worst point, pixels of a picture 640 wide. */
+  error_px: number;
+  /** The points that carry it as they were painted, normalised; of a long line 32 of them. None when it is lost. */
+  points: (readonly [x: number, y: number])[];
+  reason?: LostReason;
+  ghost?: NonNullable<MarkPosition['ghost']>;
+}
+
+/** What is on the screen of one camera: told each time that the main view, not the small live one, was painted. */
+export interface Painted {
+  capture_us: number;
+  /** Of the picture, pixels. */
+  width: number;
+  height: number;
+  marks: PaintedMark[];
+  /** Whether the marks' places are those on this very picture. */
+  exact: boolean;
+  /** Whether this camera's device says where marks are. */
+  tracked: boolean;
+}
+
 export type ViewerEvent =
+  /** Every committed mark. */
+  | { kind: 'marks'; marks: Mark[] }
+  | { kind: 'painted'; participant: string; painted: Painted }
   | { kind: 'connecting'; attempt: number }
   | { kind: 'connected'; via: 'webtransport' | 'websocket' }
   | { kind: 'lost'; why: 'offline' | 'refused' | 'unreachable' | 'closed'; retry_ms: number; code?: string }
@@ -59,6 +87,8 @@ export type ToWorker =
   | { kind: 'hide'; view: number }
   | { kind: 'freeze'; id: number; participant: string }
   | { kind: 'unfreeze'; participant: string }
+  | { kind: 'own-marks'; pending: NewMark[]; selected?: MarkId }
+  | { kind: 'drawing'; drawing: Drawing }
   | { kind: 'hurry' }
   | { kind: 'close' };
 

@@ -9,10 +9,10 @@
  * ```
  */
 import { ProblemError } from '../wire/api';
-import type { Ticket } from '../wire/types';
+import type { Drawing, MarkId, NewMark, Ticket } from '../wire/types';
 import type { FromWorker, ToWorker, ViewStats, ViewerEvent } from './viewer-messages';
 
-export type { ShowDrop, ViewStats, ViewerEvent } from './viewer-messages';
+export type { Painted, PaintedMark, ShowDrop, ViewStats, ViewerEvent } from './viewer-messages';
 
 export interface Frozen {
   /** Capture time of the still, µs on the publisher's clock. */
@@ -30,6 +30,10 @@ export interface Viewer {
   /** Keeps the picture that is on the screen on all but the `live` views. Rejects when there is none. */
   freeze(participant: string): Promise<Frozen>;
   unfreeze(participant: string): void;
+  /** Marks that this page sent and that the server has not told back yet, and the one that is spoken of. */
+  ownMarks(pending: readonly NewMark[], selected: MarkId | undefined): void;
+  /** Tells the others what is being drawn, and with a record without a stroke that it is over. */
+  draw(drawing: Drawing): void;
   /** As of at most a quarter of a second ago. */
   stats(participant: string): ViewStats | undefined;
   /** Whose cameras can be shown. */
@@ -130,6 +134,12 @@ export function openViewer({ ticket, onEvent }: ViewerOptions): Viewer {
     },
     unfreeze(participant) {
       send({ kind: 'unfreeze', participant });
+    },
+    ownMarks(pending, selected) {
+      send({ kind: 'own-marks', pending: [...pending], ...(selected !== undefined && { selected }) });
+    },
+    draw(drawing) {
+      send({ kind: 'drawing', drawing });
     },
     stats: (participant) => stats[participant],
     cameras: () => cameras,

@@ -1,9 +1,11 @@
 /** The viewer's worker: one connection, the cameras that are shown, and the reports about them. See `viewer.ts`. */
-import type { Ticket } from '../wire/types';
+import type { Mark, MarkId, NewMark, Ticket } from '../wire/types';
 import { CameraView } from './camera-view';
 import { captureNow } from './clock';
 import { openLink } from './connect';
+import { DrawingLine } from './drawing-line';
 import { CATALOG_TRACK, PRIORITY, decodeCatalog } from './hang';
+import { MARKS_TRACK, decodeMarkFrame, decodeMarkSet } from './mark-records';
 import { Broadcast, Path, Time, type Connection, type Track } from './moq';
 import { PRESENCE_TRACK, REPORT_TRACK, decodePresence, encodeRecord } from './records';
 import { either, onAbort } from './signals';
@@ -36,6 +38,9 @@ const offsets = new Map<string, number>();
 const tickets = new Map<number, { resolve: (ticket: Ticket) => void; reject: (error: Error) => void }>();
 let nextTicket = 1;
 let report: Track.Producer | undefined;
+const drawing = new DrawingLine();
+let committed: { revision: number; marks: readonly Mark[] } = { revision: -1, marks: [] };
+let own: { pending: readonly NewMark[]; selected: MarkId | undefined } = { pending: [], selected: undefined };
 
 const say = (event: ViewerEvent) => {
   scope.postMessage({ kind: 'event', event });
@@ -66,8 +71,12 @@ const link = openLink({
     void watchBroadcasts(connection, ticket.subscribe, signal, (path, gone) => {
       const [, , participant, purpose] = path.split('/');
       if (participant === undefined || ticket.publish.includes(path)) return;
-      if (purpose === 'camera') announce(participant, { connection, path, gone });
-      else if (purpose === 'data') void followPresence(connection, path, participant, gone);
+      if (participant === 'state') void followMarks(connection, path, gone);
+      else if (purpose === 'camera') announce(participant, { connection, path, gone });
+      else if (purpose === 'data') {
+        void followPresence(connection, path, participant, gone);
+        void followPositions(connection, path, participant, gone);
+      }
     });
   },
 });
@@ -93,6 +102,13 @@ scope.onmessage = ({ data }) => {
       break;
     case 'unfreeze':
       views.get(data.participant)?.unfreeze();
+      break;
+    case 'own-marks':
+      own = { pending: data.pending, selected: data.selected };
+      for (const [participant, view] of views) layMarks(participant, view);
+      break;
+    case 'drawing':
+      drawing.say(data.drawing);
       break;
     case 'hurry':
       link.hurry();
@@ -131,16 +147,16 @@ function publishReports(connection: Connection, ticket: Ticket, signal: AbortSig
   const path = ticket.publish[ticket.purposes.indexOf('data')];
   if (path === undefined) return;
   const broadcast = new Broadcast.Producer();
-  const track = broadcast.createTrack(REPORT_TRACK, {
-    timescale: Time.Timescale.MICRO,
-    latencyMax: 1_000,
-    priority: PRIORITY.data,
-  });
+  const options = { timescale: Time.Timescale.MICRO, latencyMax: 1_000, priority: PRIORITY.data };
+  const track = broadcast.createTrack(REPORT_TRACK, options);
+  const marks = broadcast.createTrack(MARKS_TRACK, options);
   connection.publish(Path.from(path), broadcast);
   report = track;
+  drawing.attach(marks);
   onAbort(signal, () => {
     broadcast.close();
     if (report === track) report = undefined;
+    if (drawing.attached === marks) drawing.attach(undefined);
   });
 }
 
@@ -166,8 +182,12 @@ function show(number: number, participant: string, canvas: OffscreenCanvas | und
       onPicture: (width, height) => {
         say({ kind: 'picture', participant, width, height });
       },
+      onPainted: (painted) => {
+        say({ kind: 'painted', participant, painted });
+      },
     });
     view.clockOffset_us = offsets.get(participant);
+    layMarks(participant, view);
     views.set(participant, view);
   }
   view.add(number, known.canvas, live);
@@ -244,6 +264,31 @@ async function followPresence(
     say({ kind: 'presence', participant, presence });
   });
   if (told) say({ kind: 'presence', participant });
+}
+
+/** Where the marks are on each frame, as the camera's device says. */
+async function followPositions(connection: Connection, path: string, participant: string, gone: AbortSignal): Promise<void> {
+  await readGroups(connection, path, MARKS_TRACK, { priority: PRIORITY.data }, gone, (bytes) => {
+    // A member of staff says what they draw on this track: that is no frame, and not shown here.
+    const frame = decodeMarkFrame(bytes);
+    if (frame) views.get(participant)?.marks(frame);
+  });
+}
+
+async function followMarks(connection: Connection, path: string, gone: AbortSignal): Promise<void> {
+  await readGroups(connection, path, MARKS_TRACK, { priority: PRIORITY.catalog }, gone, (bytes) => {
+    const set = decodeMarkSet(bytes);
+    if (!set || set.revision < committed.revision) return;
+    committed = set;
+    for (const [participant, view] of views) layMarks(participant, view);
+    say({ kind: 'marks', marks: set.marks });
+  });
+}
+
+function layMarks(participant: string, view: CameraView): void {
+  const here = ({ camera }: NewMark) => camera === participant;
+  view.commit(committed.marks.filter(here));
+  view.own(own.pending.filter(here), own.selected);
 }
 
 async function freeze(id: number, participant: string): Promise<void> {

@@ -5,7 +5,7 @@ import { elapsed, age } from '../clock';
 import { command } from './keys';
 import { record } from './record';
 
-const press = (key: string, more = {}) => command({ key, ctrlKey: false, altKey: false, metaKey: false, repeat: false, ...more });
+const press = (key: string, more = {}) => command({ key, ctrlKey: false, altKey: false, metaKey: false, shiftKey: false, repeat: false, ...more });
 
 describe('the record', () => {
   /** It says who, when, how long, why and what was allowed; what is empty is not mentioned. */
@@ -40,12 +40,24 @@ describe('times', () => {
 describe('keys', () => {
   /** Combinations are the browser's, and a key that is held down acts once. */
   test('what acts and what does not', () => {
-    expect(press(' ')).toBe('freeze');
-    expect(press('Enter')).toBe('admit');
-    expect(press('?')).toBe('help');
+    expect(press(' ')).toEqual({ do: 'freeze' });
+    expect(press('Enter')).toEqual({ do: 'enter' });
+    expect(press('?', { shiftKey: true })).toEqual({ do: 'help' });
     expect(press('n', { ctrlKey: true })).toBeUndefined();
     expect(press(' ', { repeat: true })).toBeUndefined();
     expect(press('e')).toBeUndefined();
+    expect(press('constructor')).toBeUndefined();
+  });
+
+  /** Tools, colours, the crosshair and taking back; an arrow that is held down goes on. */
+  test('drawing', () => {
+    expect(press('a')).toEqual({ do: 'tool', tool: 'arrow' });
+    expect(press('3')).toEqual({ do: 'colour', colour: 'pink' });
+    expect(press('ArrowLeft', { repeat: true })).toEqual({ do: 'nudge', dx: -0.01, dy: 0 });
+    expect(press('ArrowDown', { shiftKey: true })).toEqual({ do: 'nudge', dx: 0, dy: 0.05 });
+    expect(press('z', { ctrlKey: true })).toEqual({ do: 'undo' });
+    expect(press('z', { metaKey: true })).toEqual({ do: 'undo' });
+    expect(press('5')).toBeUndefined();
   });
 });
 

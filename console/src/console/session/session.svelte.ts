@@ -11,6 +11,7 @@ import { account } from '../account.svelte';
 import { sentence } from '../problems';
 import * as chime from './chime';
 import { freshLinks } from './fresh-links';
+import { Marking } from './marking.svelte';
 import { admitted, arrivals, nextCamera, stageCamera, type Moment, type Picture } from './model';
 import { NoteEditor } from './note.svelte';
 import { Viewing } from './viewing.svelte';
@@ -19,6 +20,7 @@ export class OpenSession {
   readonly id: string;
   readonly view: SessionView;
   readonly note: NoteEditor;
+  readonly marking: Marking;
   state = $state.raw<SessionState>() as SessionState;
   invites = $state.raw<InviteView[]>([]);
   /** Whether the server's messages flow. */
@@ -36,7 +38,7 @@ export class OpenSession {
   readonly picture = $derived.by((): Picture | undefined =>
     this.onStage === undefined ? undefined : this.pictureOf(this.onStage),
   );
-  readonly holdsStill = $derived(this.viewing?.still !== undefined);
+  readonly holdsStill = $derived(this.onStage !== undefined && this.viewing?.still?.participant === this.onStage);
   readonly moment = $derived<Moment>({
     state: this.state,
     onStage: this.onStage,
@@ -57,6 +59,7 @@ export class OpenSession {
     this.view = view;
     this.invites = view.invites;
     this.note = new NoteEditor(view.id);
+    this.marking = new Marking(this);
     this.#take(view.state, view.invites);
     void this.note.load();
     // What is over does not change any more.
@@ -89,30 +92,30 @@ export class OpenSession {
   }
 
   invite = () =>
-    this.#try(async () => {
+    this.try(async () => {
       const { invite, link } = await staff.invite(this.id, true);
       freshLinks.set(invite.id, link);
       if (!this.invites.some((one) => one.id === invite.id)) this.invites = [...this.invites, invite];
     });
 
-  revoke = (invite: InviteId) => this.#try(() => staff.revokeInvite(this.id, invite));
-  decline = (guest: ParticipantId) => this.#try(() => staff.decline(this.id, guest));
+  revoke = (invite: InviteId) => this.try(() => staff.revokeInvite(this.id, invite));
+  decline = (guest: ParticipantId) => this.try(() => staff.decline(this.id, guest));
 
   /** Reads the session again; after the end nothing tells of what is still added. Reading is an entry of its log. */
   refresh = () =>
-    this.#try(async () => {
+    this.try(async () => {
       const { state, invites } = await staff.session(this.id);
       this.#take(state, invites);
     });
 
   /** Ends the session, with what stands in the note. */
   end = () =>
-    this.#try(async () => {
+    this.try(async () => {
       await this.note.save();
       await staff.end(this.id);
     });
 
-  admit = (guest: ParticipantId) => this.#try(() => staff.admit(this.id, guest));
+  admit = (guest: ParticipantId) => this.try(() => staff.admit(this.id, guest));
 
   /** Admits who came first, if anybody waits. */
   admitFirst = async (): Promise<void> => {
@@ -121,9 +124,10 @@ export class OpenSession {
   };
 
   freeze = () =>
-    this.#try(async () => {
+    this.try(async () => {
       const participant = this.onStage;
       if (participant === undefined || this.state.frozen || !this.viewing) return;
+      this.marking.keep();
       const frame_us = await this.viewing.freeze(participant);
       if (frame_us === undefined) return;
       try {
@@ -134,12 +138,20 @@ export class OpenSession {
       }
     });
 
-  unfreeze = () => this.#try(() => (this.state.frozen ? staff.unfreeze(this.id) : Promise.resolve()));
+  unfreeze = () => this.try(() => (this.state.frozen ? staff.unfreeze(this.id) : Promise.resolve()));
 
   toggleFreeze = () => (this.state.frozen ? this.unfreeze() : this.freeze());
 
   swap = () => {
-    if (!this.state.frozen) this.wanted = nextCamera(this.state, this.onStage);
+    const next = nextCamera(this.state, this.onStage);
+    if (next !== undefined) this.choose(next);
+  };
+
+  /** Puts a camera on the stage, unless a still is. */
+  choose = (camera: ParticipantId) => {
+    if (this.state.frozen || camera === this.onStage) return;
+    this.marking.drop();
+    this.wanted = camera;
   };
 
   close(): void {
@@ -153,26 +165,36 @@ export class OpenSession {
     if (before && state.revision < before.revision) return;
     const known = new Set(before ? arrivals(before).map((guest) => guest.id) : []);
     if (arrivals(state).some((guest) => !known.has(guest.id))) chime.play();
-    if (before?.frozen && !state.frozen) this.viewing?.unfreeze();
+    const thawed = before?.frozen !== undefined && !state.frozen;
     this.state = state;
+    if (thawed) this.marking.drop();
     this.invites = invites;
     this.now_us = Date.now() * 1000;
     if (state.phase === 'ended') {
       this.#stop();
       this.note.finish();
     } else if (admitted(state).length > 0 && !this.viewing && !this.#closed) {
-      this.viewing = new Viewing(this.id);
+      this.viewing = new Viewing(this.id, {
+        onMarks: (marks) => {
+          this.marking.told(marks);
+        },
+        onPainted: (painted) => {
+          this.marking.painted(painted);
+        },
+      });
     }
   }
 
   #stop(): void {
     clearInterval(this.#clock);
+    this.marking.close();
     this.#stream?.close();
     this.viewing?.close();
     this.viewing = undefined;
   }
 
-  async #try(act: () => Promise<unknown>): Promise<void> {
+  /** Does it; a refusal becomes a sentence on the stage. */
+  async try(act: () => Promise<unknown>): Promise<void> {
     this.problem = '';
     try {
       await act();

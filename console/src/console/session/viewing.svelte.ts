@@ -1,11 +1,25 @@
 /** The realtime plane as the live view needs it: who can be seen, how old the picture is, and the still. */
-import { openViewer, type Viewer, type ViewerEvent, type ViewStats } from '../../realtime/viewer';
+import { openViewer, type Painted, type Viewer, type ViewerEvent, type ViewStats } from '../../realtime/viewer';
 import * as staff from '../../wire/staff';
-import type { CameraPresence, ParticipantId, SessionId } from '../../wire/types';
-import { measure } from '../measure';
+import type { CameraPresence, Drawing, Mark, MarkId, NewMark, ParticipantId, SessionId } from '../../wire/types';
+import { measure, measurePainted } from '../measure';
+import { paintedKey } from './marks';
 
 /** How often the figures on the screen are renewed, ms. */
 const LOOK_MS = 250;
+
+export interface ViewingEvents {
+  onMarks: (marks: readonly Mark[]) => void;
+  onPainted: (painted: Painted) => void;
+}
+
+/** The picture this window holds. */
+export interface HeldStill {
+  participant: ParticipantId;
+  frame_us: number;
+  /** Closed when the still is let go. */
+  bitmap: ImageBitmap;
+}
 
 export class Viewing {
   /** Whose pictures can be shown. */
@@ -20,14 +34,21 @@ export class Viewing {
   /** Size of each picture, for the frame it stands in. */
   sizes = $state<Record<ParticipantId, { width: number; height: number }>>({});
   /** The still this window holds. */
-  still = $state.raw<{ participant: ParticipantId; frame_us: number }>();
+  still = $state.raw<HeldStill>();
+  /** Every committed mark. */
+  marks = $state.raw<readonly Mark[]>([]);
+  /** What was last painted of each camera, as far as the page says anything of it. */
+  painted = $state.raw<Readonly<Record<ParticipantId, Painted>>>({});
 
+  readonly #events: ViewingEvents;
   readonly #viewer: Viewer;
   /** Everybody whose camera was ever there: a last picture that stays on the stage must show its age. */
   readonly #seen = new Set<ParticipantId>();
   readonly #look: ReturnType<typeof setInterval>;
+  #freezing: { participant: ParticipantId; frame_us: Promise<number | undefined> } | undefined;
 
-  constructor(session: SessionId) {
+  constructor(session: SessionId, events: ViewingEvents) {
+    this.#events = events;
     this.#viewer = openViewer({
       ticket: () => staff.ticket(session),
       onEvent: (event) => {
@@ -48,21 +69,32 @@ export class Viewing {
     return this.#viewer.show(participant, canvas, { live });
   }
 
-  /** Holds the picture that is seen now; gives its capture time, or nothing when there is no picture. */
-  async freeze(participant: ParticipantId): Promise<number | undefined> {
-    try {
-      const { frame_us, bitmap } = await this.#viewer.freeze(participant);
-      bitmap.close();
-      this.still = { participant, frame_us };
-      return frame_us;
-    } catch {
-      return undefined;
-    }
+  /**
+   * Holds the picture that is seen now, or goes on holding the one that is held; gives its capture time, or nothing when
+   * there is no picture.
+   */
+  freeze(participant: ParticipantId): Promise<number | undefined> {
+    if (this.#freezing?.participant === participant) return this.#freezing.frame_us;
+    this.unfreeze();
+    const freezing = { participant, frame_us: this.#freeze(participant) };
+    this.#freezing = freezing;
+    return freezing.frame_us;
   }
 
   unfreeze(): void {
-    if (this.still) this.#viewer.unfreeze(this.still.participant);
+    const participant = this.#freezing?.participant;
+    this.#freezing = undefined;
+    this.still?.bitmap.close();
     this.still = undefined;
+    if (participant !== undefined) this.#viewer.unfreeze(participant);
+  }
+
+  ownMarks(pending: readonly NewMark[], selected: MarkId | undefined): void {
+    this.#viewer.ownMarks(pending, selected);
+  }
+
+  draw(drawing: Drawing): void {
+    this.#viewer.draw(drawing);
   }
 
   hurry(): void {
@@ -71,7 +103,25 @@ export class Viewing {
 
   close(): void {
     clearInterval(this.#look);
+    this.still?.bitmap.close();
     this.#viewer.close();
+  }
+
+  async #freeze(participant: ParticipantId): Promise<number | undefined> {
+    try {
+      const { frame_us, bitmap } = await this.#viewer.freeze(participant);
+      if (this.#freezing?.participant !== participant) {
+        // Let go before it was there.
+        bitmap.close();
+        this.#viewer.unfreeze(participant);
+        return undefined;
+      }
+      this.still = { participant, frame_us, bitmap };
+      return frame_us;
+    } catch {
+      if (this.#freezing?.participant === participant) this.#freezing = undefined;
+      return undefined;
+    }
   }
 
   #take(event: ViewerEvent): void {
@@ -95,6 +145,19 @@ export class Viewing {
         if (event.presence) this.presences[event.participant] = event.presence.camera;
         else Reflect.deleteProperty(this.presences, event.participant);
         break;
+      case 'marks':
+        this.marks = event.marks;
+        this.#events.onMarks(event.marks);
+        break;
+      case 'painted': {
+        const { participant, painted } = event;
+        measurePainted(participant, painted);
+        const before = this.painted[participant];
+        if (before && paintedKey(before) === paintedKey(painted)) break;
+        this.painted = { ...this.painted, [participant]: painted };
+        this.#events.onPainted(painted);
+        break;
+      }
       case 'picture':
         this.sizes[event.participant] = { width: event.width, height: event.height };
         break;

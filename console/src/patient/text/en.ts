@@ -41,6 +41,7 @@ export const en = {
     seen: (names: string[]) => `${list.format(names)} can see this now`,
     frozen: (names: string[]) => `${list.format(names)} is looking at this picture.`,
     frozenElsewhere: (names: string[]) => `${list.format(names)} is looking at a still picture.`,
+    drawing: (names: string[]) => `${list.format(names)} ${names.length > 1 ? 'are' : 'is'} drawing.`,
     backToCamera: 'Back to camera',
     pause: 'Pause',
     light: 'Light',
