@@ -105,6 +105,38 @@ export class Technician {
     );
   }
 
+  /** Draws with the mouse on the camera on stage; coordinates are the picture's, 0 to 1. Gives the committed mark. */
+  point = (x, y) => this.#draw('Point', [[x, y]]);
+  arrow = (x1, y1, x2, y2) => this.#draw('Arrow', [[x1, y1], [x2, y2]]);
+  pen = (points) => this.#draw('Pen', points);
+
+  /** What was painted of a guest's camera so far, marks and all; the newest is the last. */
+  paintings(guest) {
+    return this.page.evaluate((id) => window.__handlens.marks[id] ?? [], guest);
+  }
+
+  async #draw(tool, points) {
+    await this.button(tool).click();
+    return this.committed(async () => {
+      const { x, y, width, height } = await this.page.locator('[data-picture]').boundingBox();
+      const [first, ...rest] = points.map(([left, top]) => [x + left * width, y + top * height]);
+      await this.page.mouse.move(...first);
+      await this.page.mouse.down();
+      for (const place of rest) await this.page.mouse.move(...place, { steps: 4 });
+      await this.page.mouse.up();
+    });
+  }
+
+  /** Does it, and gives the mark that the server committed because of it. */
+  async committed(act) {
+    const answered = this.page.waitForResponse((response) => /\/marks$/.test(response.url()) && response.request().method() === 'POST');
+    await act();
+    const response = await answered;
+    const said = await response.json();
+    if (!response.ok()) throw new Error(`the mark was refused: ${said.code} ${said.detail}`);
+    return said;
+  }
+
   async writeNote(text) {
     await this.page.getByRole('tab', { name: 'Note' }).click();
     await this.page.getByRole('textbox', { name: 'Note' }).fill(text);
