@@ -130,15 +130,10 @@ function arrow(from: Point, to: Point, head: number): Paths {
   return { stroke, fill };
 }
 
-/** A line through the points, softened at each by a curve; a closed one keeps its corners. */
+/** Straight from point to point: a line that was thinned is true only there. */
 function along(points: readonly Point[], closed: boolean): Path2D {
   const path = new Path2D();
-  points.forEach((point, index) => {
-    const next = points[index + 1];
-    if (index === 0) path.moveTo(point.x, point.y);
-    else if (closed || !next) path.lineTo(point.x, point.y);
-    else path.quadraticCurveTo(point.x, point.y, (point.x + next.x) / 2, (point.y + next.y) / 2);
-  });
+  for (const { x, y } of points) path.lineTo(x, y);
   if (closed) path.closePath();
   return path;
 }
