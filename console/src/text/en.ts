@@ -95,6 +95,7 @@ const actions: Record<string, (who: string, object: string) => string> = {
   'snapshot.request': (who) => `${who} asked for a photo.`,
   'snapshot.receive': (who) => `A photo by ${who} arrived whole.`,
   'snapshot.read': (who) => `${who} opened a photo.`,
+  'snapshot.decline': (who) => `${who} said no to a photo.`,
   'mark.commit': (who) => `${who} drew a mark.`,
   'mark.undo': (who) => `${who} took a mark back.`,
   'mark.clear': (who) => `${who} cleared their marks.`,

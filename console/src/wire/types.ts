@@ -447,6 +447,7 @@ export type ProblemCode =
   | 'no-consent'
   | 'offset-mismatch'
   | 'wrong-digest'
+  | 'upload-version'
   | 'stale-frame'
   | 'internal';
 

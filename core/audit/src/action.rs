@@ -100,6 +100,8 @@ catalogue! {
     InviteOpen = "invite.open",
     /// A guest said whether the visit helped them.
     GuestFeedback = "guest.feedback",
+    /// A guest said no to a photo.
+    SnapshotDecline = "snapshot.decline",
 }
 
 impl Action {

@@ -17,7 +17,7 @@ session.create session.list session.read session.end session.note session.freeze
 invite.create invite.revoke invite.redeem invite.redeem_refused invite.refuse invite.again
 participant.arrive participant.admit participant.decline participant.leave consent.grant consent.revoke
 realtime.lease realtime.lease_end mark.commit mark.undo mark.clear snapshot.request snapshot.receive snapshot.read
-invite.open guest.feedback
+invite.open guest.feedback snapshot.decline
 """.split())
 ENTRY_KEYS = ("v origin sequence time_us previous actor action object outcome reason count request session details "
               "follows").split()
