@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::address::Address;
 use crate::attempts::Attempts;
 use crate::audit::{self, Log};
+use crate::blob::Blobs;
 use crate::clock::Clock;
 use crate::identity::{Passwords, Setup};
 use crate::keys;
 use crate::live::Live;
 use crate::store::{self, Store};
+use crate::upload::Uploads;
 
 /// The running server.
 #[derive(Clone)]
@@ -30,6 +32,10 @@ pub struct Parts {
     pub clock: Clock,
     /// The database.
     pub store: Store,
+    /// Sealed objects that are too large for it.
+    pub blobs: Blobs,
+    /// What uploads share.
+    pub uploads: Uploads,
     /// The audit log.
     pub log: Log,
     /// The root of all keys.
@@ -55,6 +61,8 @@ pub struct Counters {
     pub refused_strangers: AtomicU64,
     /// Requests with a body that was not understood or too large.
     pub refused_bodies: AtomicU64,
+    /// Announcements and parts of uploads that were not taken.
+    pub refused_uploads: AtomicU64,
 }
 
 impl App {

@@ -1,5 +1,6 @@
 //! Guests: admitted or turned away by staff, allowing and withdrawing by themselves, leaving.
 
+use data_encoding::BASE64URL_NOPAD;
 use handlens_audit::Action;
 use handlens_protocol::api::{Consent, Feedback, GuestEvent, GuestView, Wording};
 use handlens_protocol::consent::{DOMAIN, Decision, LANGUAGES, Purpose, Statement};
@@ -16,10 +17,10 @@ use crate::invite::base64;
 use crate::live::{Effect, Snapshot};
 use crate::relay::Selector;
 use crate::session::{begin_open, ended, note, unknown};
-use crate::snapshot;
 use crate::store::participant::{self, Participant};
 use crate::store::session::Session;
-use crate::store::{account, invite, session};
+use crate::store::{account, invite, session, upload};
+use crate::{photo, snapshot};
 
 /// Lets a waiting guest in; only now the realtime plane opens for them. A guest who asked for another's place takes it.
 ///
@@ -84,6 +85,9 @@ pub async fn view_of(
         None => String::new(),
     };
     let grants = participant::grants(&mut db, session).await?;
+    let seals = upload::key(&mut db, session).await?;
+    drop(db);
+    let receipts = app.keys(organisation).await?.receipt_key().map_err(fault)?;
     Ok(GuestView {
         organisation,
         wordings: wordings(&row.technician_name, &host.organisation),
@@ -96,8 +100,9 @@ pub async fn view_of(
         presence: guest.presence,
         phase: row.phase(),
         grants: grants.into_iter().filter(|(who, _)| *who == id).map(|(_, purpose)| purpose).collect(),
-        seal_key: String::new(),
-        receipt_key: String::new(),
+        // A session of a version that took no photos has none.
+        seal_key: seals.map(|key| BASE64URL_NOPAD.encode(&key.public)).unwrap_or_default(),
+        receipt_key: BASE64URL_NOPAD.encode(&receipts.public().to_sec1()),
     })
 }
 
@@ -177,6 +182,7 @@ pub async fn leave(app: &App, permit: &GuestPermit) -> Result<(), Problem> {
         session::set_frozen(change.db(), row.id, None).await?;
         row.frozen = None;
     }
+    photo::excuse(&mut change, row.id, id).await?;
     write(&mut change, permit, Action::ParticipantLeave, ("participant", id.to_string())).await?;
     snapshot::show(&mut change, &mut row).await?;
     Ok(change.commit().await?)
@@ -204,6 +210,7 @@ pub(crate) async fn put_out(change: &mut Change, session: SessionId, id: Partici
     participant::set_presence(change.db(), id, Presence::Left, now_us).await?;
     participant::withdraw_all(change.db(), id).await?;
     participant::end_logins(change.db(), id).await?;
+    photo::excuse(change, session, id).await?;
     change.then(Effect::EndLeases(Selector::Participant(session, id)));
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The Handlens server as a library: one process, one TCP and one UDP port, one folder.
 //!
 //! ```text
-//!  http ─▶ access (the policy table) ─▶ invite, guest, session, mark, realtime ─▶ audit::Change ─▶ store
-//!                                                                                    └─ after the commit ─▶ live ─▶ relay
+//!  http ─▶ access (the policy table) ─▶ invite, guest, session, mark, photo, upload, realtime ─▶ audit::Change ─▶ store, blob
+//!                                                                              └─ after the commit ─▶ live ─▶ relay
 //! ```
 //!
 //! `handlens serve` and the tests start it the same way:
@@ -24,6 +24,7 @@ pub mod address;
 pub mod app;
 pub mod attempts;
 pub mod audit;
+pub mod blob;
 pub mod clock;
 pub mod config;
 pub mod export;
@@ -34,12 +35,14 @@ pub mod invite;
 pub mod keys;
 pub mod live;
 pub mod mark;
+pub mod photo;
 pub mod realtime;
 pub mod relay;
 pub mod serve;
 pub mod session;
 pub mod snapshot;
 pub mod store;
+pub mod upload;
 
 mod tls;
 
@@ -80,6 +83,9 @@ pub enum Error {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The folder of sealed objects cannot be used.
+    #[error(transparent)]
+    Blob(#[from] blob::Error),
     /// The audit log cannot be used.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -188,6 +194,7 @@ async fn online(config: &Config, clock: Clock, address: SocketAddr) -> Result<(A
     let (relay, leases) = Relay::start(relay_config(config, udp), clock.clone()).await?;
     let udp_port = relay.offer()?.port;
     let app = parts(config, clock, address, udp_port, store, root, Live::new(relay)).await?;
+    upload::sweep(&app).await?;
     tokio::spawn(realtime::record_leases(app.clone(), leases));
     let setup = if populated { None } else { Some(app.setup.open()?) };
     Ok((app, setup))
@@ -215,6 +222,8 @@ async fn parts(
         address: Address::new(config.public_url.clone(), listen, udp_port, config.trusted_proxies.clone())?,
         clock,
         store,
+        blobs: blob::Blobs::open(&config.data)?,
+        uploads: upload::Uploads::default(),
         log,
         root,
         live,

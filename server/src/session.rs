@@ -23,7 +23,7 @@ use crate::relay::Selector;
 use crate::snapshot;
 use crate::store::account::Account;
 use crate::store::participant::{self, Participant};
-use crate::store::{account, log, session};
+use crate::store::{account, log, photo, session, upload};
 
 /// The ePHI of a session, sealed as one JSON object.
 #[derive(Serialize, Deserialize)]
@@ -90,6 +90,7 @@ pub async fn create(app: &App, staff: &Staff, new: NewSession) -> Result<Session
     let keys = app.keys(organisation).await?;
     let id = SessionId::random().map_err(fault)?;
     let (sealed, json) = fields.seal(&keys, id)?;
+    let seals = crate::upload::key::make(&keys, id)?;
     let mut change = app.log.change(&app.live, organisation, Some(staff.request)).await?;
     let now_us = change.now_us();
     let row = session::Session {
@@ -107,6 +108,7 @@ pub async fn create(app: &App, staff: &Staff, new: NewSession) -> Result<Session
     session::add(change.db(), &row).await?;
     let me = newcomer(&staff.account, id, now_us)?;
     participant::add(change.db(), &me).await?;
+    upload::add_key(change.db(), id, &seals).await?;
     change
         .write(Note {
             actor: staff.actor()?,
@@ -260,6 +262,7 @@ pub async fn end(app: &App, permit: &SessionPermit) -> Result<(), Problem> {
     session::end(change.db(), row.id, ended).await?;
     row.ended = Some(ended);
     row.frozen = None;
+    photo::clear(change.db(), row.id).await?;
     note(&mut change, permit, Action::SessionEnd, ("session", row.id.to_string())).await?;
     snapshot::show(&mut change, &mut row).await?;
     change.then(Effect::Close(row.organisation, row.id));

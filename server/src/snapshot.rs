@@ -10,7 +10,7 @@ use crate::audit::{Change, Error};
 use crate::live::{Effect, Snapshot};
 use crate::store::invite::{self, Invite};
 use crate::store::session::{self, Session};
-use crate::store::{self, participant};
+use crate::store::{self, participant, photo, upload};
 
 /// What everybody sees of a session at this moment.
 ///
@@ -24,6 +24,7 @@ pub async fn take(db: &mut AnyConnection, row: &Session) -> Result<Snapshot, sto
     };
     let participants = participant::of_session(db, row.id).await?;
     let invites = invite::of_session(db, row.id).await?;
+    let snapshots = upload::of_session(db, row.id).await?;
     let at_us = row.ended.map(|ended| ended.at_us).or(row.live_us).unwrap_or(row.created_us);
     let state = SessionState {
         v: 1,
@@ -48,8 +49,8 @@ pub async fn take(db: &mut AnyConnection, row: &Session) -> Result<Snapshot, sto
             })
             .collect(),
         frozen: row.frozen,
-        photo: None,
-        snapshots: Vec::new(),
+        photo: photo::find(db, row.id).await?,
+        snapshots: snapshots.iter().map(upload::Upload::shown).collect(),
         ended: row.ended,
     };
     Ok(Snapshot { state, invites: invites.iter().map(view).collect() })

@@ -50,6 +50,7 @@ const problems: Record<ProblemCode | LocalCode, string> = {
   'no-consent': 'The person has not allowed this. Ask them first.',
   'offset-mismatch': 'The upload goes on at another place. Nothing is lost; it is sent again from there.',
   'wrong-digest': 'What arrived is not what was sent. It was thrown away and is sent again.',
+  'upload-version': 'This page is older than the server. Reload it.',
   'stale-frame': 'That picture is too long ago. Draw on a newer one.',
   internal: 'The server had a fault and changed nothing. Try again; if it stays, tell your administrator.',
   unreachable: 'The server does not answer. Check your connection, then try again. Nothing was changed here.',

@@ -371,6 +371,7 @@ impl Session {
             | Kind::NoConsent
             | Kind::OffsetMismatch
             | Kind::WrongDigest
+            | Kind::UploadVersion
             | Kind::StaleFrame
             | Kind::Internal => None,
         }
@@ -470,6 +471,7 @@ const fn passes(kind: Kind) -> bool {
         | Kind::NoConsent
         | Kind::OffsetMismatch
         | Kind::WrongDigest
+        | Kind::UploadVersion
         | Kind::StaleFrame => false,
     }
 }

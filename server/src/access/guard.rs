@@ -7,12 +7,14 @@ use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use handlens_protocol::limits::LATE_UPLOAD_SECONDS;
 use handlens_protocol::{Kind, Problem, RequestId};
 
-use super::{GuestPermit, Row, Staff, Stranger, Who, row};
+use super::{GuestPermit, Row, Staff, Stranger, UploadPermit, Who, row};
 use crate::app::{App, fault};
 use crate::http::{Refusal, cookie};
 use crate::identity;
+use crate::store::participant::Guest;
 use crate::store::{account, participant};
 
 /// Middleware: lets a request through to its handler, with its permission, or answers it.
@@ -59,15 +61,25 @@ async fn admit(app: &App, request: &mut Request) -> Result<RequestId, Problem> {
             request.extensions_mut().insert(Staff { account: login.account, login: login.id, request: id, reach });
         }
         Who::Guest => {
-            let guest = match token(headers, cookie::GUEST) {
-                Some(hash) => participant::by_token(&mut *app.store.reader().await?, &hash, app.clock.now_us()).await?,
-                None => None,
-            };
-            let guest = guest.ok_or_else(|| Problem::new(Kind::NotLoggedIn, "Open the link you were sent again."))?;
-            request.extensions_mut().insert(GuestPermit::new(guest, id));
+            let permit = GuestPermit::new(guest(app, headers, 0).await?, id);
+            request.extensions_mut().insert(permit);
+        }
+        Who::Uploader => {
+            let permit = GuestPermit::new(guest(app, headers, LATE_UPLOAD_SECONDS * 1_000_000).await?, id);
+            request.extensions_mut().insert(UploadPermit::new(permit));
         }
     }
     Ok(id)
+}
+
+/// The guest whose cookie it is, also for `late_us` after a session that their binding lasted through.
+async fn guest(app: &App, headers: &HeaderMap, late_us: u64) -> Result<Guest, Problem> {
+    let now_us = app.clock.now_us();
+    let found = match token(headers, cookie::GUEST) {
+        Some(hash) => participant::by_token(&mut *app.store.reader().await?, &hash, now_us, late_us).await?,
+        None => None,
+    };
+    found.ok_or_else(|| Problem::new(Kind::NotLoggedIn, "Open the link you were sent again."))
 }
 
 /// No other site may make a browser do anything here: what changes something must come from our own pages, a WebSocket

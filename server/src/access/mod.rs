@@ -1,7 +1,7 @@
 //! Who may do what: one table, deny by default. Every route of the API has a row, or it answers `forbidden`; a test walks
 //! the API description and fails for a route without one.
 //!
-//! A handler cannot forget the rule: its argument is the permission. [`Staff`], [`SessionPermit`] and [`GuestPermit`]
+//! A handler cannot forget the rule: its argument is the permission. [`Staff`], [`SessionPermit`], [`GuestPermit`] and [`UploadPermit`]
 //! are only made here, after the table was asked, and the services take nothing else. "Own" goes into the query itself
 //! as [`Owner`]: somebody else's session does not exist.
 
@@ -15,7 +15,7 @@ use handlens_audit::{Principal, Token};
 use handlens_protocol::{Problem, Role};
 
 pub use guard::guard;
-pub use permit::{GuestPermit, SessionPermit, Staff, Stranger};
+pub use permit::{GuestPermit, SessionPermit, Staff, Stranger, UploadPermit};
 pub use table::{Broadcast, Reach, Row, TABLE, Who, broadcast, row};
 
 use crate::app::fault;

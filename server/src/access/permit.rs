@@ -51,6 +51,10 @@ pub struct GuestPermit {
     pub request: RequestId,
 }
 
+/// A guest, for what their device still has to send. No other service takes it.
+#[derive(Clone, Debug)]
+pub struct UploadPermit(GuestPermit);
+
 impl Staff {
     /// Whose sessions this person may see.
     pub fn owner(&self) -> Owner {
@@ -123,6 +127,17 @@ impl GuestPermit {
     }
 }
 
+impl UploadPermit {
+    pub(super) const fn new(guest: GuestPermit) -> Self {
+        Self(guest)
+    }
+
+    /// Whose device.
+    pub const fn guest(&self) -> &GuestPermit {
+        &self.0
+    }
+}
+
 /// A permission that the guard left on the request; none means the route has no row or another kind of row.
 fn left<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Refusal> {
     parts.extensions.get::<T>().cloned().ok_or_else(|| Refusal(Problem::new(Kind::Forbidden, "This is not allowed.")))
@@ -145,6 +160,14 @@ impl FromRequestParts<App> for Staff {
 }
 
 impl FromRequestParts<App> for GuestPermit {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refusal> {
+        left(parts)
+    }
+}
+
+impl FromRequestParts<App> for UploadPermit {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refusal> {

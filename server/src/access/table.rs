@@ -20,12 +20,14 @@ pub enum Who {
     Staff(&'static [(Role, Reach)]),
     /// The guest whose cookie it is, for their own session and person only.
     Guest,
+    /// The same for what their device still has to send, also for a while after the session. It gives nothing else.
+    Uploader,
 }
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// `GET`, `POST`, `PUT`; `HEAD` is asked as `GET`.
+    /// `GET`, `POST`, `PUT`, `PATCH`; `HEAD` without a row of its own is asked as `GET`.
     pub method: &'static str,
     /// The route as it is registered.
     pub path: &'static str,
@@ -74,8 +76,8 @@ pub const fn broadcast(purpose: broadcast::Purpose) -> Broadcast {
 
 /// The rule of a route, or `None`: denied.
 pub fn row(method: &str, path: &str) -> Option<&'static Row> {
-    let method = if method == "HEAD" { "GET" } else { method };
-    TABLE.iter().find(|row| row.method == method && row.path == path)
+    let find = |method| TABLE.iter().find(|row| row.method == method && row.path == path);
+    find(method).or_else(|| if method == "HEAD" { find("GET") } else { None })
 }
 
 const SUPER_ADMIN: Role = Role::SuperAdmin;
@@ -129,6 +131,9 @@ pub const TABLE: &[Row] = &[
     rule("POST", "/api/sessions/{session}/tickets",                         STAFF),
     socket(      "/api/sessions/{session}/realtime",                        STAFF),
 
+    rule("POST", "/api/sessions/{session}/photos",                          STAFF),
+    rule("GET",  "/api/sessions/{session}/snapshots/{object}",              STAFF),
+
     rule("GET",  "/api/guest",                                              Who::Guest),
     rule("GET",  "/api/guest/events",                                       Who::Guest),
     rule("POST", "/api/guest/consents",                                     Who::Guest),
@@ -136,6 +141,11 @@ pub const TABLE: &[Row] = &[
     rule("POST", "/api/guest/feedback",                                     Who::Guest),
     rule("POST", "/api/guest/tickets",                                      Who::Guest),
     socket(      "/api/guest/realtime",                                     Who::Guest),
+    rule("POST", "/api/guest/photos/decline",                               Who::Guest),
+    rule("POST", "/api/guest/uploads",                                      Who::Uploader),
+    rule("HEAD", "/api/guest/uploads/{object}",                             Who::Uploader),
+    rule("PATCH", "/api/guest/uploads/{object}",                            Who::Uploader),
+    rule("GET",  "/api/guest/uploads/{object}/receipt",                     Who::Uploader),
 ];
 
 #[cfg(test)]
@@ -146,7 +156,7 @@ mod tests {
     #[test]
     fn rules_do_not_overlap() {
         for (at, row) in TABLE.iter().enumerate() {
-            let guest = matches!(row.who, Who::Guest);
+            let guest = matches!(row.who, Who::Guest | Who::Uploader);
             assert_eq!(guest, row.path.starts_with("/api/guest"), "{}", row.path);
             if let Who::Staff(roles) = row.who {
                 assert!(roles.iter().all(|(role, _)| *role != Role::Guest), "{}", row.path);
@@ -156,6 +166,17 @@ mod tests {
                 "{}",
                 row.path
             );
+        }
+    }
+
+    /// What outlives the session lets a guest write, ask how far that came, and have the receipt; nothing comes back.
+    #[test]
+    fn late_guests_only_upload() {
+        let late: Vec<_> = TABLE.iter().filter(|row| matches!(row.who, Who::Uploader)).collect();
+        assert_eq!(late.len(), 4);
+        for row in late {
+            assert!(row.path.starts_with("/api/guest/uploads") && !row.socket, "{}", row.path);
+            assert!(row.method != "GET" || row.path.ends_with("/receipt"), "{}", row.path);
         }
     }
 
@@ -175,5 +196,6 @@ mod tests {
         assert!(row("DELETE", "/api/sessions").is_none());
         assert!(row("GET", "/api/everything").is_none());
         assert!(row("HEAD", "/api/me").is_some());
+        assert!(row("GET", "/api/guest/uploads/{object}").is_none());
     }
 }

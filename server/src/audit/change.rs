@@ -34,6 +34,17 @@ pub struct Details<'a> {
     pub json: Zeroizing<Vec<u8>>,
 }
 
+/// Where an entry stands, once the change is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The log.
+    pub origin: String,
+    /// Its number there.
+    pub sequence: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
 /// A transaction that ends with an entry. Dropped before [`Change::commit`], nothing happened.
 pub struct Change {
     tx: Transaction,
@@ -88,6 +99,14 @@ impl Change {
     /// # Errors
     /// When it cannot be written; then the change cannot be committed either.
     pub async fn write(&mut self, note: Note<'_>) -> Result<(), Error> {
+        self.place(note).await.map(drop)
+    }
+
+    /// The same, and says where it stands: for a receipt.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn place(&mut self, note: Note<'_>) -> Result<Place, Error> {
         let now_us = self.now_us;
         let mut head = self.log.head(&mut self.tx, self.organisation, now_us).await?;
         let (details, sealed) = match note.details {
@@ -119,9 +138,9 @@ impl Change {
             details,
             follows: None,
         };
-        self.log.write(&mut self.tx, self.organisation, &mut head, event, sealed, now_us).await?;
+        let place = self.log.write(&mut self.tx, self.organisation, &mut head, event, sealed, now_us).await?;
         self.entries += 1;
-        Ok(())
+        Ok(place)
     }
 
     /// What is to happen once the change is committed, in order.
@@ -137,6 +156,15 @@ impl Change {
         if self.entries == 0 {
             return Err(Error::NoEntry);
         }
+        self.commit_progress().await
+    }
+
+    /// The same for what is no act: how far an upload has come. Nothing was received before it is stored, and then there is
+    /// an entry; one for each part would bury the others. Called by [`crate::upload`] alone.
+    ///
+    /// # Errors
+    /// When the database refuses: nothing happened then.
+    pub(crate) async fn commit_progress(self) -> Result<(), Error> {
         let Self { tx, log, live, effects, .. } = self;
         let done = tokio::spawn(async move {
             let turn = tx.commit().await?;

@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use handlens_audit::{Action, Actor, Event, Follows, Head, Object, Origin, Outcome, Token};
 use handlens_protocol::OrganisationId;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Clock;
 use crate::store::{self, Store, Transaction};
 
-pub use change::{Change, Details, Note};
+pub use change::{Change, Details, Note, Place};
 
 /// Why the log could not be written. The action was not done either.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +150,7 @@ impl Log {
         event: Event,
         sealed: Option<Vec<u8>>,
         now_us: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<Place, Error> {
         let session = event.session.as_ref().map(|session| session.as_str().to_owned());
         let entry = head.append(event)?;
         let origin = entry.origin().as_str().to_owned();
@@ -161,9 +162,10 @@ impl Log {
             sealed,
         };
         store::log::add(tx.connection(), &row, session.as_deref()).await?;
-        let head = store::log::HeadRow { organisation, origin, head: head.to_bytes() };
+        let place = Place { origin, sequence: row.sequence, sha256: Sha256::digest(&row.bytes).into() };
+        let head = store::log::HeadRow { organisation, origin: row.origin, head: head.to_bytes() };
         store::log::set_head(tx.connection(), &head, now_us).await?;
-        Ok(())
+        Ok(place)
     }
 }
 

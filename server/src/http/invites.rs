@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use handlens_protocol::Problem;
 use handlens_protocol::api::{GuestView, InviteSecret, Peek, Redeem};
+use handlens_protocol::limits::LATE_UPLOAD_SECONDS;
 
 use super::{Body, Refusal, cookie};
 use crate::access::Stranger;
@@ -35,7 +36,9 @@ pub(super) async fn redeem(
     app.attempts.address(stranger.address)?;
     let bound = invite::redeem(&app, &stranger, &request).await?;
     let mut headers = HeaderMap::new();
-    headers.insert(header::SET_COOKIE, cookie::give(cookie::GUEST, &bound.token, GUEST_SECONDS)?);
+    // The browser keeps it for as long as it could be of use; what it still opens is the guard's to say.
+    let kept = GUEST_SECONDS + LATE_UPLOAD_SECONDS;
+    headers.insert(header::SET_COOKIE, cookie::give(cookie::GUEST, &bound.token, kept)?);
     let view = guest::view_of(&app, bound.organisation, bound.session, bound.participant).await?;
     Ok((headers, Json(view)))
 }

@@ -8,8 +8,10 @@ mod identity;
 mod invites;
 mod marks;
 mod pages;
+mod photos;
 mod refusal;
 mod sessions;
+mod uploads;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -76,6 +78,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::read_log))
         .routes(routes!(sessions::ticket))
         .routes(routes!(sessions::realtime))
+        .routes(routes!(photos::ask))
+        .routes(routes!(photos::read))
         .routes(routes!(guest::view))
         .routes(routes!(guest::events))
         .routes(routes!(guest::consent))
@@ -83,6 +87,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(guest::feedback))
         .routes(routes!(guest::ticket))
         .routes(routes!(guest::realtime))
+        .routes(routes!(photos::decline))
+        .routes(routes!(uploads::announce))
+        .routes(routes!(uploads::progress, uploads::append))
+        .routes(routes!(uploads::receipt))
 }
 
 /// Every route of the server, guarded, with the pages.
@@ -91,6 +99,7 @@ pub fn router(app: App) -> Router {
     let routes = routes
         .route("/api/openapi.json", get(async move || axum::Json(description.clone())))
         .route_layer(from_fn_with_state(app.clone(), guard))
+        .route_layer(from_fn_with_state(app.clone(), uploads::protocol))
         .method_not_allowed_fallback(async || {
             Refusal(Problem::new(Kind::MethodNotAllowed, "This address does not take that method."))
         });
@@ -118,15 +127,19 @@ mod tests {
         let description = super::description();
         let mut routes = 0;
         for (path, item) in &description.paths.paths {
-            for (method, there) in
-                [("GET", item.get.is_some()), ("POST", item.post.is_some()), ("PUT", item.put.is_some())]
-            {
+            for (method, there) in [
+                ("GET", item.get.is_some()),
+                ("POST", item.post.is_some()),
+                ("PUT", item.put.is_some()),
+                ("HEAD", item.head.is_some()),
+                ("PATCH", item.patch.is_some()),
+            ] {
                 if there {
                     assert!(row(method, path).is_some(), "{method} {path} has no row in access::TABLE");
                     routes += 1;
                 }
             }
-            assert!(item.delete.is_none() && item.patch.is_none(), "{path}: teach this test the method");
+            assert!(item.delete.is_none() && item.trace.is_none(), "{path}: teach this test the method");
         }
         // And the other way: no rule for a route that is not there. The description itself is the one route outside it.
         assert_eq!(routes + 1, crate::access::TABLE.len());

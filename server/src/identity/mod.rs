@@ -12,5 +12,5 @@ pub use token::{Token, hash};
 
 /// Seconds a login of staff lasts.
 pub const LOGIN_SECONDS: u64 = 12 * 3600;
-/// Seconds a guest's device stays bound, so that what it holds can still be sent after the session.
+/// Seconds a guest's device stays bound. To send what it holds of an ended session it may take longer: `access::Who::Uploader`.
 pub const GUEST_SECONDS: u64 = 24 * 3600;

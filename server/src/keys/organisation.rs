@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use handlens_seal::signature::SigningKey;
 use handlens_seal::{Header, Key, container};
 use zeroize::Zeroizing;
 
@@ -21,6 +22,8 @@ pub enum Purpose {
     Snapshots,
     /// Marks: where they are, and what was seen around them.
     Marks,
+    /// The private keys that open what devices seal to a session.
+    SessionKeys,
     /// Secrets of members' second factors.
     SecondFactors,
 }
@@ -34,6 +37,7 @@ impl Purpose {
             Self::AuditDetails => "audit-details",
             Self::Snapshots => "snapshots",
             Self::Marks => "marks",
+            Self::SessionKeys => "session-keys",
             Self::SecondFactors => "second-factors",
         }
     }
@@ -82,6 +86,45 @@ impl Organisation {
         Ok(container::open(&key, &header, container)?)
     }
 
+    /// The head for an object that a device sealed under `key`: its container is taken over as it is.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] for an identifier out of bounds.
+    pub fn adopt(&self, item: Item<'_>, key: &Key) -> Result<[u8; HEAD], Error> {
+        head::make(self.id, &self.purpose_key(item.purpose)?, key, &self.header(item)?)
+    }
+
+    /// The key in an object's head.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn object_key(&self, item: Item<'_>, head: &[u8]) -> Result<Key, Error> {
+        head::open(self.id, &self.purpose_key(item.purpose)?, head, &self.header(item)?)
+    }
+
+    /// What a container's context is, on the device and here.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] for an identifier out of bounds.
+    pub fn header(&self, item: Item<'_>) -> Result<Header, Error> {
+        Ok(Header::new(&self.name, item.session, item.object, item.purpose.as_str())?)
+    }
+
+    /// What receipts are signed with. The same for the life of the organisation's key.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn receipt_key(&self) -> Result<SigningKey, Error> {
+        // One derived number in 2³² is no scalar of the curve; then the next one is taken.
+        for attempt in 0..u8::MAX {
+            match SigningKey::from_bytes(self.key.derive("receipt-key", &[attempt])?.expose()) {
+                Err(handlens_seal::Error::SigningKey) => {}
+                made => return Ok(made?),
+            }
+        }
+        Err(handlens_seal::Error::SigningKey.into())
+    }
+
     /// The head that takes the place of the first [`HEAD`] bytes of `sealed` when the organisation's key changes from this
     /// one to `new`. The container stays as it is; `sealed` may be the head alone. Done twice it changes nothing.
     ///
@@ -114,10 +157,6 @@ impl Organisation {
 
     fn purpose_key(&self, purpose: Purpose) -> Result<Key, Error> {
         Ok(self.key.derive("purpose-key", purpose.as_str().as_bytes())?)
-    }
-
-    fn header(&self, item: Item<'_>) -> Result<Header, Error> {
-        Ok(Header::new(&self.name, item.session, item.object, item.purpose.as_str())?)
     }
 }
 
@@ -217,6 +256,29 @@ mod tests {
         assert!(matches!(old.rewrap(&organisation("org-2", 2), ITEM, &before), Err(Error::OtherOrganisation)));
         assert!(old.rewrap(&new, Item { object: "other", ..ITEM }, &before).is_err());
         assert!(matches!(old.rewrap(&new, ITEM, &before[..HEAD - 1]), Err(Error::Head { length: 80 })));
+    }
+
+    /// What a device sealed under a key of its own opens here by the head we made for it, as our own does; a head for
+    /// another object does not open it.
+    #[test]
+    fn a_device_s_object_is_adopted() {
+        let organisation = organisation("org-1", 1);
+        let item = Item { purpose: Purpose::Snapshots, object: "obj-1", session: Some("session-1") };
+        let theirs = Header::new("org-1", Some("session-1"), "obj-1", "snapshots").unwrap();
+        let key = Key::random().unwrap();
+        let container = container::seal(&key, &theirs, NAME).unwrap();
+        let head = organisation.adopt(item, &key).unwrap();
+        assert_eq!(organisation.object_key(item, &head).unwrap(), key);
+        assert_eq!(organisation.open(item, &[&head[..], &container].concat()).unwrap().as_slice(), NAME);
+        assert!(organisation.object_key(Item { object: "obj-2", ..item }, &head).is_err());
+    }
+
+    /// Receipts of one organisation have one key, also after a restart, and no other organisation has it.
+    #[test]
+    fn receipts_have_one_key() {
+        let public = |key| organisation("org-1", key).receipt_key().unwrap().public();
+        assert_eq!(public(1), public(1));
+        assert_ne!(public(1), public(2));
     }
 
     /// Nothing of the key is printed.

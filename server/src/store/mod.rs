@@ -16,7 +16,9 @@ pub mod invite;
 pub mod log;
 pub mod mark;
 pub mod participant;
+pub mod photo;
 pub mod session;
+pub mod upload;
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

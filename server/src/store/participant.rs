@@ -183,16 +183,23 @@ pub async fn end_logins(db: &mut AnyConnection, participant: ParticipantId) -> R
     Ok(())
 }
 
-/// The guest a token stands for.
-pub async fn by_token(db: &mut AnyConnection, token_hash: &[u8], now_us: u64) -> Result<Option<Guest>, Error> {
+/// The guest a token stands for. A binding that lasted until the session's end counts for `late_us` after it.
+pub async fn by_token(
+    db: &mut AnyConnection,
+    token_hash: &[u8],
+    now_us: u64,
+    late_us: u64,
+) -> Result<Option<Guest>, Error> {
     let row = sqlx::query(
         "SELECT participant.*, guest_login.id AS login, session.organisation AS organisation
          FROM guest_login JOIN participant ON participant.id = guest_login.participant
          JOIN session ON session.id = participant.session
-         WHERE guest_login.token_hash = $1 AND guest_login.expires_us > $2",
+         WHERE guest_login.token_hash = $1 AND (guest_login.expires_us > $2
+         OR ($3 > 0 AND guest_login.expires_us > session.ended_us AND session.ended_us + $3 >= $2))",
     )
     .bind(token_hash)
     .bind(signed(now_us))
+    .bind(signed(late_us))
     .fetch_optional(db)
     .await?;
     row.map(|row| {

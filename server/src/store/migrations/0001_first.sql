@@ -118,6 +118,40 @@ CREATE TABLE mark (
 );
 CREATE INDEX mark_by_session ON mark (session, revision);
 
+-- What devices seal to a session: the public half is given out, the private half opens.
+CREATE TABLE session_key (
+  session TEXT NOT NULL PRIMARY KEY REFERENCES session (id),
+  public  BLOB NOT NULL,                -- P-256, uncompressed SEC1
+  sealed  BLOB NOT NULL                 -- the private key
+);
+
+-- The photo a guest is asked for; no row when there is none.
+CREATE TABLE photo_request (
+  session     TEXT   NOT NULL PRIMARY KEY REFERENCES session (id),
+  id          TEXT   NOT NULL,
+  participant TEXT   NOT NULL REFERENCES participant (id),
+  at_us       BIGINT NOT NULL
+);
+
+-- Snapshots from their announcement on. The sealed picture itself is a file (docs of `blob`).
+CREATE TABLE snapshot (
+  id           TEXT   NOT NULL PRIMARY KEY,
+  session      TEXT   NOT NULL REFERENCES session (id),
+  participant  TEXT   NOT NULL REFERENCES participant (id),
+  request      TEXT,
+  bytes        BIGINT NOT NULL,         -- of the sealed picture
+  sha256       BLOB   NOT NULL,         -- of the sealed picture
+  head         BLOB   NOT NULL,         -- its key, wrapped
+  received     BIGINT NOT NULL,         -- bytes that are on the disk for good
+  announced_us BIGINT NOT NULL,
+  stored_us    BIGINT,
+  origin       TEXT,                    -- its entry in the log, with stored_us
+  sequence     BIGINT,
+  entry_sha256 BLOB
+);
+CREATE INDEX snapshot_by_session ON snapshot (session, announced_us);
+CREATE INDEX snapshot_by_participant ON snapshot (participant);
+
 -- The audit log. `bytes` is the canonical entry; `signature` comes a moment after the commit.
 CREATE TABLE log_entry (
   origin    TEXT   NOT NULL,
