@@ -37,11 +37,11 @@ async fn nothing_acknowledged_is_lost_by_a_kill() {
     let answer = Person::stranger(&server.origin).post("/api/setup", sam(&server.setup_secret())).await.ok();
     let cookie = answer.cookie.unwrap();
     let known = Arc::new(Mutex::new(Acknowledged::default()));
-    // A fixed walk over how many acknowledgements pass before each kill: 0 to 23, every remainder equally often.
+    // A fixed walk over how many acknowledgements pass before each kill: 0 to 35, every remainder equally often.
     for kill in 0..KILLS {
         let answered = Arc::new(AtomicUsize::new(0));
         let reached = Arc::new(tokio::sync::Notify::new());
-        let least = (kill * 7) % 24;
+        let least = (kill * 7) % 36;
         let writers: Vec<_> = (0..WRITERS)
             .map(|_| {
                 let person = Person::with_cookie(&server.origin, &cookie);
