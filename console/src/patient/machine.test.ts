@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { GuestView, Peek, Wording } from '../wire/types';
-import { initial, screen, step, stillOf, wants, type Effect, type Event, type State, type Trouble } from './machine';
+import type { GuestView, Mark, Peek, Wording } from '../wire/types';
+import { initial, marksOn, screen, step, stillOf, wants, type Effect, type Event, type State, type Trouble } from './machine';
 
 const wordings: Wording[] = [
   { purpose: 'camera', language: 'en', text: 'Sam will see what your phone sees.' },
@@ -344,5 +344,25 @@ describe('a reload', () => {
     expect(screenAfter(...reloaded, { type: 'refused', code: 'not-logged-in' })).toBe('stuck-incomplete');
     expect(screenAfter(...reloaded, { type: 'resumed', view: { ...view, phase: 'ended' } })).toBe('over-finished');
     expect(screenAfter(...reloaded, { type: 'resumed', view: { ...view, presence: 'left' } })).toBe('over-left');
+  });
+});
+
+describe('what is drawn', () => {
+  const mark = (capture_us: number): Mark => ({
+    v: 1, id: 'mrk_1', author: 'par_s', camera: 'par_1', capture_us,
+    geometry: { kind: 'point', at: { x: 0.5, y: 0.5 } }, style: { colour: 'pink', width: 0.006 },
+  });
+
+  /** On the still are the marks of that very picture, and no others. */
+  test('belongs to its still', () => {
+    const { state } = after({ type: 'marks', marks: [mark(5), mark(1_004), mark(40_000)] });
+    expect(marksOn(state, frozen).map(({ capture_us }) => capture_us)).toEqual([5, 1_004]);
+  });
+
+  /** Who draws is named for as long as they do, once each. */
+  test('is said of whoever draws', () => {
+    const drawing = (name: string, now: boolean): Event => ({ type: 'drawing', name, now });
+    expect(after(drawing('Sam', true), drawing('Kim', true), drawing('Sam', true)).state.drawing).toEqual(['Kim', 'Sam']);
+    expect(after(drawing('Sam', true), drawing('Sam', false)).state.drawing).toEqual([]);
   });
 });

@@ -144,6 +144,7 @@ export class CameraView {
     this.still = this.onScreen?.clone();
     if (!this.still) return undefined;
     const frame_us = this.still.timestamp;
+    this.join.keep(frame_us);
     this.repaint();
     return { frame_us, bitmap: await createImageBitmap(this.still) };
   }
@@ -151,6 +152,7 @@ export class CameraView {
   unfreeze(): void {
     this.still?.close();
     this.still = undefined;
+    this.join.keep(undefined);
     this.repaint();
   }
 

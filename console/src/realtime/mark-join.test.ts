@@ -95,6 +95,20 @@ describe('a picture and its marks', () => {
     expect(join.take(660)?.picture).toBe(20);
   });
 
+  /** A still keeps its marks however long it stands; its record may also come later. */
+  test('a still keeps its record', () => {
+    const join = tracked();
+    join.keep(at(0));
+    for (let number = 1; number <= 300; number += 1) join.record(record(at(number)));
+    expect(join.placed(at(0)).positions.size).toBe(1);
+    join.keep(at(301));
+    expect(join.placed(at(301)).exact).toBe(false);
+    join.record(record(at(301)));
+    expect(join.placed(at(301)).exact).toBe(true);
+    join.keep(undefined);
+    expect(join.placed(at(0)).positions.size).toBe(0);
+  });
+
   /** Memory is bounded, whatever comes. */
   test('keeps 128 records and three pictures', () => {
     const join = tracked();

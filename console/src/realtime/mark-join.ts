@@ -42,12 +42,15 @@ export class MarkJoin<P> {
   private readonly records = new Map<number, ReadonlyMap<string, MarkPosition>>();
   private newest_us = -1;
   private line: Waiting<P>[] = [];
+  private kept: { capture_us: number; placed: Placed } | undefined;
   private last_us: number | undefined;
   private hold_ms = HOLD_MS.first;
 
   /** Takes the record of one frame. */
   record({ capture_us, marks }: MarkFrame): void {
-    this.records.set(capture_us, new Map(marks.map((one) => [one.id, one])));
+    const positions = new Map(marks.map((one) => [one.id, one]));
+    this.records.set(capture_us, positions);
+    if (this.kept?.capture_us === capture_us) this.kept.placed = { positions, exact: true };
     this.newest_us = Math.max(this.newest_us, capture_us);
     if (this.records.size <= RECORDS) return;
     const oldest = this.records.keys().next();
@@ -86,8 +89,14 @@ export class MarkJoin<P> {
     return this.newest_us >= 0;
   }
 
+  /** Keeps what is known of one picture for as long as that is a still; `undefined` lets it go. */
+  keep(capture_us: number | undefined): void {
+    this.kept = capture_us === undefined ? undefined : { capture_us, placed: this.placed(capture_us) };
+  }
+
   /** Where the marks are on the picture of `capture_us`, as far as is known. */
   placed(capture_us: number): Placed {
+    if (this.kept?.capture_us === capture_us) return this.kept.placed;
     const own = this.records.get(capture_us);
     if (own) return { positions: own, exact: true };
     let best = -1;
