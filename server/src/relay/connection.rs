@@ -100,7 +100,7 @@ async fn quic(shared: &Shared, incoming: quinn::Incoming, permit: OwnedSemaphore
 
 /// A lease whose scope was decided by the HTTP layer, on an upgraded WebSocket.
 pub(super) async fn web_socket(shared: Arc<Shared>, scope: Scope, session: qmux::Session) {
-    let mut session = super::polled::Session::new(session);
+    let mut session = handlens_websocket::Session::new(session);
     let Some(lease) = shared.leases.enter(scope, Carrier::WebSocket, shared.now()) else {
         shared.tally.add(Counter::RefusedFull);
         return part(&mut session, CloseCode::Full).await;

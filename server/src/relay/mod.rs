@@ -19,7 +19,6 @@ mod connection;
 mod counters;
 mod endpoint;
 mod lease;
-mod polled;
 mod room;
 mod scope;
 mod ticket;

@@ -4,14 +4,10 @@ use std::future::ready;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use futures::{Sink, SinkExt, Stream, StreamExt};
+use handlens_websocket::{MESSAGE_BYTES, PROTOCOLS};
 use qmux::ws::{KeepAlive, Upgraded, tungstenite};
 
 use super::Error;
-
-/// What we speak, newest first. Without a MoQ version in the name both sides would silently fall to an old one.
-const PROTOCOLS: [&str; 2] = ["qmux-01.moq-lite-05", "qmux-00.moq-lite-05"];
-/// Bytes of one WebSocket message. A `qmux` record has at most 16 KiB, a stream's window 256 KiB.
-const MESSAGE_BYTES: usize = 512 * 1024;
 
 /// Chooses the sub-protocol.
 ///
@@ -94,7 +90,7 @@ mod tests {
 
     use tokio::sync::mpsc::UnboundedReceiver;
 
-    use super::super::{Carrier, Config, EndReason, LeaseEvent, Relay, Scope, Selector, Subscribe, polled};
+    use super::super::{Carrier, Config, EndReason, LeaseEvent, Relay, Scope, Selector, Subscribe};
     use super::*;
     use crate::clock::Clock;
 
@@ -128,7 +124,7 @@ mod tests {
 
     async fn join(url: &str, version: Version) -> (moq_net::Session, origin::Producer, origin::Producer) {
         let client = qmux::ws::Client::new().with_protocol("moq-lite-05", &[version]).require_protocol();
-        let transport = polled::Session::new(client.connect(url).await.unwrap());
+        let transport = handlens_websocket::Session::new(client.connect(url).await.unwrap());
         let (publish, subscribe) = (open(), open());
         let client = Client::new().with_publisher(&publish).with_subscriber(subscribe.clone());
         let (session, driver) = client.connect_lite(tokio::time::Instant::now().into_std(), transport).await.unwrap();

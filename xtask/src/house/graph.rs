@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handlens-session", &["handlens-protocol"]),
     ("handlens-media", &["handlens-protocol"]),
     ("handlens-anchor", &["handlens-protocol"]),
+    ("handlens-websocket", &[]),
     ("handlens-vault", &["handlens-protocol", "handlens-seal"]),
     ("handlens-upload", &["handlens-protocol", "handlens-seal", "handlens-vault"]),
     (
@@ -32,9 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handlens-anchor",
             "handlens-vault",
             "handlens-upload",
+            "handlens-websocket",
         ],
     ),
-    ("handlens-server", &["handlens-protocol", "handlens-seal", "handlens-audit"]),
+    ("handlens-server", &["handlens-protocol", "handlens-seal", "handlens-audit", "handlens-websocket"]),
     ("handlens", &["handlens-protocol", "handlens-audit", "handlens-server", "handlens-client", "handlens-media"]),
     ("xtask", &[]),
 ];

@@ -25,7 +25,7 @@ const CHUNK: usize = 16 * 1024;
 const READ_AHEAD: usize = 64 * 1024;
 
 /// A `qmux` session for `moq-net`. A clone has its own operations in flight.
-pub(super) struct Session {
+pub struct Session {
     inner: qmux::Session,
     accept_uni: Slot<Result<RecvStream, Error>>,
     accept_bi: Slot<Result<(SendStream, RecvStream), Error>>,
@@ -39,7 +39,8 @@ pub(super) struct Session {
 type Slot<T> = SyncWrapper<Option<BoxFuture<'static, T>>>;
 
 impl Session {
-    pub(super) fn new(inner: qmux::Session) -> Self {
+    /// Wraps a session whose protocol has been agreed on.
+    pub fn new(inner: qmux::Session) -> Self {
         Self {
             inner,
             accept_uni: SyncWrapper::new(None),
@@ -126,7 +127,7 @@ fn both((send, recv): (SendStream, RecvStream)) -> (Writer, Reader) {
 }
 
 /// The sending half of a stream.
-pub(super) struct Writer {
+pub struct Writer {
     commands: mpsc::UnboundedSender<Command>,
     room: PollSemaphore,
     end: Arc<OnceLock<Result<(), Error>>>,
@@ -265,7 +266,7 @@ impl poll::SendStream for Writer {
 }
 
 /// The receiving half of a stream.
-pub(super) struct Reader {
+pub struct Reader {
     chunks: mpsc::Receiver<Result<Bytes, Error>>,
     stop: Option<tokio::sync::oneshot::Sender<u32>>,
     queue: VecDeque<Bytes>,
