@@ -4,6 +4,8 @@ use handlens_protocol::consent::{Decision, Purpose};
 use handlens_protocol::problem::Kind;
 use handlens_protocol::state::{Phase, Presence};
 
+use crate::moment::Moment;
+
 /// What is allowed, at most one of each purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Grants([bool; 4]);
@@ -142,12 +144,14 @@ pub enum Input {
     Answered(RequestNumber, Answer),
     /// The server said something of this guest.
     Told(Told),
+    /// The server refused the event stream, and said why.
+    Refused(Kind),
     /// A dial succeeded: there is a connection.
     Opened(DialNumber),
     /// A dial failed, or its connection is gone.
     Closed(DialNumber),
-    /// Something came over the connection; saying so once in a second is enough.
-    Heard(DialNumber),
+    /// The last time that something came over the connection. To say it before [`Self::Timer`] is enough.
+    Heard(DialNumber, Moment),
     /// The operating system says that there is another network, or one again.
     NetworkChanged,
     /// [`crate::Session::next_wakeup`] is due.

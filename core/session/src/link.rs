@@ -198,11 +198,12 @@ impl Link {
         }
     }
 
-    pub(crate) fn heard(&mut self, heard: DialNumber, now: Moment) {
+    /// Something was heard at `at`, which may be a while ago; older news changes nothing.
+    pub(crate) fn heard(&mut self, heard: DialNumber, at: Moment) {
         if let State::Open { dial, via, silent_at, .. } = &mut self.state
             && *dial == heard
         {
-            *silent_at = now.after_us(silence_us(*via));
+            *silent_at = at.after_us(silence_us(*via)).max(*silent_at);
         }
     }
 

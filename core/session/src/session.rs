@@ -168,9 +168,14 @@ impl Session {
             Input::CameraOpen(open) => self.camera = if open { CameraPresence::On } else { CameraPresence::Stopped },
             Input::Answered(number, answer) => self.answered(number, answer),
             Input::Told(told) => self.told(told),
+            Input::Refused(kind) => {
+                if let Some(over) = self.ends(kind).filter(|_| self.inside()) {
+                    self.end(over);
+                }
+            }
             Input::Opened(dial) => self.link.opened(dial, now, out),
             Input::Closed(dial) => self.link.closed(dial, now, out),
-            Input::Heard(dial) => self.link.heard(dial, now),
+            Input::Heard(dial, at) => self.link.heard(dial, at.min(now)),
             Input::NetworkChanged => {
                 self.link.network_changed(now, out);
                 self.joining.hurry(now);
@@ -280,6 +285,10 @@ impl Session {
             Answer::View(told) => {
                 self.stage = Stage::Waiting;
                 self.told(told);
+                for purpose in Purpose::ALL.into_iter().filter(|purpose| told.grants.contains(*purpose)) {
+                    // It was said before a restart: saying it again would end the lease for nothing.
+                    self.pending[purpose as usize].take_if(|said| *said == Decision::Grant);
+                }
             }
             Answer::Refused(kind) => match self.ends(kind) {
                 Some(over) => self.end(over),
@@ -337,6 +346,8 @@ impl Session {
             (Phase::Waiting | Phase::Live, Presence::Declined) => self.end(Over::Declined),
             // Another phone took this one's place, and with it the link.
             (Phase::Waiting | Phase::Live, Presence::Left) => self.end(Over::Used),
+            // Nobody is sent back: after admission this is late news from the other way.
+            (Phase::Waiting | Phase::Live, Presence::Waiting) if matches!(self.stage, Stage::Admitted) => return,
             (Phase::Waiting | Phase::Live, Presence::Waiting) => self.stage = Stage::Waiting,
             (Phase::Waiting | Phase::Live, Presence::Admitted) => self.stage = Stage::Admitted,
         }

@@ -143,7 +143,7 @@ impl World {
                     self.after(SECOND, Event::Beat(dial));
                     let passes =
                         self.network == Network::Good || (self.network == Network::UdpBlocked && via == Via::WebSocket);
-                    if passes { self.tell(Input::Heard(dial)) } else { Ok(()) }
+                    if passes { self.tell(Input::Heard(dial, Moment::from_us(self.now))) } else { Ok(()) }
                 }
                 None => Ok(()),
             },

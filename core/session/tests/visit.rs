@@ -130,7 +130,7 @@ fn a_silent_quic_is_noticed() {
     let (mut visit, quic) = Visit::live();
     for _ in 0..10 {
         visit.now = visit.now.after_us(3_000_000);
-        assert_eq!(visit.happens(Input::Heard(quic)), []);
+        assert_eq!(visit.happens(Input::Heard(quic, visit.now)), []);
     }
     let (waited, lost) = visit.wakes();
     assert_eq!((waited, &lost[..]), (4_000_000, &[Output::HangUp(quic), Output::Moved(Life::Lost)][..]));
