@@ -44,6 +44,9 @@ pub enum Error {
     /// More marks than are shown at the same time.
     #[error("there are {} marks already", handlens_protocol::mark::MARKS)]
     TooManyMarks,
+    /// More pictures than are followed at the same time.
+    #[error("{} pictures are held already", crate::mark_anchor::HELD)]
+    TooManyHeld,
     /// A mark that breaks its own rules.
     #[error(transparent)]
     Mark(#[from] handlens_protocol::mark::Invalid),

@@ -19,6 +19,8 @@ use crate::{Error, GreyFrame, Intrinsics, Plane, Pose, PoseNoise};
 const ANSWERS: usize = 64;
 /// Planes that are looked at.
 const PLANES: usize = 64;
+/// Pictures that are kept and followed at the same time, for those who draw on them.
+pub(crate) const HELD: usize = 4;
 /// Pictures are judged in pixels of one this wide.
 const JUDGED_WIDTH: f64 = 640.0;
 
@@ -37,15 +39,19 @@ pub struct Anchors {
     world: World,
     flow: Flow,
     trail: Trail,
-    frozen: Option<Frozen>,
+    held: Vec<Held>,
     placed: Vec<Placed>,
     answers: VecDeque<(u64, Vec<MarkGeometry>)>,
     frames: usize,
     unchecked: bool,
 }
 
-struct Frozen {
+/// A picture that somebody looks at for longer than a second.
+struct Held {
     capture_us: u64,
+    /// From that frame to its key, if it was not observed itself, and how sure that is, pixels.
+    beside: Homography,
+    doubt: f64,
     key: Arc<Pyramid>,
     anchor: VisualAnchor,
 }
@@ -109,8 +115,8 @@ impl Anchors {
         let now = Arc::new(Pyramid::of(&frame));
         let motion = self.flow.observe(now.image());
         let moved = motion.map(|motion| motion.map);
-        if let Some(frozen) = &mut self.frozen {
-            frozen.anchor.observe(&now, moved, None, true);
+        for held in &mut self.held {
+            held.anchor.observe(&now, moved, None, true);
         }
         self.frames += 1;
         let searching = self.frames % self.placed.len().max(1);
@@ -124,7 +130,8 @@ impl Anchors {
 
     /// Anchors a mark at the frame it was drawn on and finds it in the newest frame. The same mark again changes nothing.
     ///
-    /// The key frame is the drawn frame itself while its picture is known (the last second, or the frozen frame), else the
+    /// The key frame is the drawn frame itself while its picture is known (the last second, or a held frame; if just this one
+    /// was not observed, the next one), else the
     /// mark's own patch; with neither, the mark is carried to the newest frame by ten seconds of motion and its error grows by
     /// what that costs.
     ///
@@ -144,16 +151,21 @@ impl Anchors {
         let now = self.trail.picture(newest_us).ok_or(unknown)?;
         let size = now.size();
         let drawn: Vec<DVec2> = mark.geometry.points().iter().map(|p| pixel(*p, size)).collect();
-        let since = self.trail.since(mark.capture_us);
-        let frozen = self.frozen.as_ref().filter(|frozen| frozen.capture_us == mark.capture_us);
-        let source = if let Some(frozen) = frozen {
-            Key::Picture(frozen.key.clone(), frozen.anchor.place())
-        } else if let Some(key) = self.trail.picture(mark.capture_us) {
+        let held = self.held.iter().find(|held| held.capture_us == mark.capture_us);
+        let (seen_us, beside, doubt) = match held {
+            Some(held) => (mark.capture_us, held.beside, held.doubt),
+            None => self.seen(mark.capture_us),
+        };
+        let since = self.trail.since(seen_us);
+        let source = if let Some(held) = held {
+            Key::Picture(held.key.clone(), held.anchor.place())
+        } else if let Some(key) = self.trail.picture(seen_us) {
             Key::Picture(key, since.map_or(Homography::IDENTITY, |(map, _)| map))
         } else if let Some((map, deviation)) = since {
+            let map = map.after(&beside).ok_or(unknown)?;
             match &mark.patch {
                 Some(patch) => Key::Patch(patch_picture(patch, size), map),
-                None => Key::Carried(map, deviation),
+                None => Key::Carried(map, deviation + doubt),
             }
         } else {
             return Err(match self.trail.oldest_us() {
@@ -171,9 +183,10 @@ impl Anchors {
         };
         let (points, carried, carried_px, visual, world) = match source {
             Key::Picture(key, place) => {
-                let visual = VisualAnchor::new(&key, &drawn, place, None);
-                let world = world(&drawn, mark.capture_us);
-                (drawn, Homography::IDENTITY, 0.0, visual, world)
+                let points = carried(&drawn, &beside).ok_or(unknown)?;
+                let visual = VisualAnchor::new(&key, &points, place, None);
+                let world = world(&points, seen_us);
+                (points, beside, WITHIN_95 * doubt, visual, world)
             }
             Key::Patch((key, from, to), place) => {
                 let visual = VisualAnchor::new(&key, &drawn, place, Some((from, to)));
@@ -181,7 +194,7 @@ impl Anchors {
                 (drawn, Homography::IDENTITY, 0.0, visual, world)
             }
             Key::Carried(map, deviation) => {
-                let points: Vec<DVec2> = drawn.iter().map(|p| map.apply(*p)).collect::<Option<_>>().ok_or(unknown)?;
+                let points = carried(&drawn, &map).ok_or(unknown)?;
                 let visual = VisualAnchor::new(&now, &points, Homography::IDENTITY, None);
                 let world = world(&points, newest_us);
                 (points, map, WITHIN_95 * deviation, visual, world)
@@ -210,27 +223,42 @@ impl Anchors {
         gone
     }
 
-    /// Keeps the picture of a frame and follows it until [`Self::unfreeze`], so that a mark drawn on it after minutes still
-    /// finds its place.
+    /// Takes one mark away; `false` when there is none of that name.
+    pub fn remove(&mut self, id: MarkId) -> bool {
+        let before = self.placed.len();
+        self.placed.retain(|placed| placed.mark.id != id);
+        self.placed.len() < before
+    }
+
+    /// Keeps the picture of a frame and follows it until [`Self::release`], so that a mark drawn on it after minutes still
+    /// finds its place: a still that both sides look at, a frame that somebody draws on. The same again changes nothing.
     ///
     /// # Errors
-    /// [`Error::StaleFrame`] or [`Error::Unknown`] when its picture is not known (any longer).
-    pub fn freeze(&mut self, capture_us: u64) -> Result<(), Error> {
+    /// [`Error::StaleFrame`] or [`Error::Unknown`] when its picture is not known (any longer), [`Error::TooManyHeld`] when
+    /// four others are held.
+    pub fn hold(&mut self, capture_us: u64) -> Result<(), Error> {
+        if self.held.iter().any(|held| held.capture_us == capture_us) {
+            return Ok(());
+        }
+        if self.held.len() >= HELD {
+            return Err(Error::TooManyHeld);
+        }
         let unknown = Error::Unknown { wanted_us: capture_us };
-        let Some(key) = self.trail.picture(capture_us) else {
+        let (seen_us, beside, doubt) = self.seen(capture_us);
+        let Some(key) = self.trail.picture(seen_us) else {
             let oldest_us = self.trail.newest_us().unwrap_or(0).saturating_sub(1_000_000);
             let stale = Error::StaleFrame { wanted_us: capture_us, oldest_us };
-            return Err(if self.trail.knows(capture_us) || capture_us < oldest_us { stale } else { unknown });
+            return Err(if self.trail.knows(seen_us) || capture_us < oldest_us { stale } else { unknown });
         };
-        let place = self.trail.since(capture_us).map_or(Homography::IDENTITY, |(map, _)| map);
+        let place = self.trail.since(seen_us).map_or(Homography::IDENTITY, |(map, _)| map);
         let anchor = VisualAnchor::whole(&key, place);
-        self.frozen = Some(Frozen { capture_us, key, anchor });
+        self.held.push(Held { capture_us, beside, doubt, key, anchor });
         Ok(())
     }
 
-    /// Forgets the frozen picture. Marks that were drawn on it stay.
-    pub fn unfreeze(&mut self) {
-        self.frozen = None;
+    /// Forgets a held picture. Marks that were drawn on it stay.
+    pub fn release(&mut self, capture_us: u64) {
+        self.held.retain(|held| held.capture_us != capture_us);
     }
 
     /// Where every mark is on a frame that was observed, in the order they were added.
@@ -254,6 +282,12 @@ impl Anchors {
     pub fn record(&self, capture_us: u64) -> Result<Frame, Error> {
         let marks = self.geometry(capture_us)?.into_iter().map(|mark| mark.position).collect();
         Ok(Frame { v: 1, capture_us, marks })
+    }
+
+    /// The frame that stands for one: itself, or the next one when just this was not observed, for want of time; how the
+    /// picture moved from the one to the other, and how sure that is, pixels.
+    fn seen(&self, capture_us: u64) -> (u64, Homography, f64) {
+        self.trail.beside(capture_us).unwrap_or((capture_us, Homography::IDENTITY, 0.0))
     }
 
     fn answer(&mut self, capture_us: u64, size: DVec2) {
@@ -329,6 +363,11 @@ impl Placed {
         let points = points.unwrap_or_default().iter().map(|p| Point { x: p.x as f32, y: p.y as f32 }).collect();
         MarkGeometry { position, points }
     }
+}
+
+/// Points, each where a map takes it; `None` when one goes behind the camera.
+fn carried(points: &[DVec2], map: &Homography) -> Option<Vec<DVec2>> {
+    points.iter().map(|point| map.apply(*point)).collect()
 }
 
 /// Where a normalised point is in a picture.

@@ -136,7 +136,7 @@ fn run(run: &Run, mut anchors: Anchors) -> Vec<Seen> {
             drawn_on = pixels;
         }
         if run.freeze && frame == run.drawn + 2 {
-            anchors.freeze(capture_us(run.drawn)).expect("just taken");
+            anchors.hold(capture_us(run.drawn)).expect("just taken");
         }
         if frame == run.arrive {
             for (number, points) in drawings().into_iter().enumerate() {
@@ -353,7 +353,7 @@ fn what_cannot_be_done_is_refused() {
     );
     let stale = Error::StaleFrame { wanted_us: 9_000_000, oldest_us: 20_000_000 };
     assert_eq!(anchors.add(point(1, 9_000_000)), Err(stale));
-    assert!(matches!(anchors.freeze(9_000_000), Err(Error::StaleFrame { .. })));
+    assert!(matches!(anchors.hold(9_000_000), Err(Error::StaleFrame { .. })));
     assert_eq!(anchors.add(point(1, 20_010_000)), Err(Error::Unknown { wanted_us: 20_010_000 }));
     assert!(matches!(anchors.add(Mark { v: 2, ..point(1, 20_000_000) }), Err(Error::Mark(_))));
     for number in 0..64 {
@@ -369,6 +369,15 @@ fn what_cannot_be_done_is_refused() {
     assert_eq!(anchors.clear(point(0, 0).author).len(), 63);
     assert_eq!(observe(&mut anchors, 20_033_000), Ok(()));
     assert_eq!(anchors.geometry(20_033_000).map(|marks| marks.len()), Ok(1));
+    let taken = (20_033_000..).step_by(33_000).skip(1).take(4);
+    for us in taken.clone() {
+        assert_eq!(observe(&mut anchors, us), Ok(()));
+        assert_eq!((anchors.hold(us), anchors.hold(us)), (Ok(()), Ok(())), "the same picture again is no second one");
+    }
+    assert_eq!(anchors.hold(20_033_000), Err(Error::TooManyHeld));
+    anchors.release(taken.clone().next().expect("the first"));
+    assert_eq!(anchors.hold(20_033_000), Ok(()));
+    assert!(anchors.remove(MarkId::from_bytes([70; 16])) && !anchors.remove(MarkId::from_bytes([70; 16])));
     assert_eq!(anchors.geometry(20_040_000), Err(Error::Unknown { wanted_us: 20_040_000 }));
     assert!(matches!(anchors.geometry(1), Err(Error::StaleFrame { .. })));
 }

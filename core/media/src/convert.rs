@@ -105,6 +105,13 @@ pub fn rotate(picture: &Picture, rotation: Rotation, out: &mut Picture) -> Resul
     Ok(())
 }
 
+/// Writes `grey` into `out`, turned.
+pub fn rotate_grey(grey: &Grey, rotation: Rotation, out: &mut Grey) {
+    out.size = grey.size.turned(rotation);
+    out.bytes.resize(grey.bytes.len(), 0);
+    turn(&grey.bytes, (grey.size.width as usize, grey.size.height as usize), rotation, &mut out.bytes);
+}
+
 fn shrink_picture(from: &Picture, scale: Scale, out: &mut Picture) {
     let Size { width, .. } = from.size();
     let to = out.size().width as usize;

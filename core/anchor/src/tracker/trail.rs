@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use glam::DMat3;
+
 use super::{Homography, Motion, Pyramid};
 
 /// How long motions are kept, µs.
@@ -15,6 +17,10 @@ const FRAMES: usize = 1_200;
 const PICTURES: usize = 64;
 /// Capture times nearer than this are the same frame: containers round to 1/90 000 s and to whole milliseconds.
 const SAME_US: u64 = 1_000;
+/// Frames further apart than this have nothing to say of one between them, µs.
+const BESIDE_US: u64 = 100_000;
+/// A hand does not move evenly from one frame to the next: what that adds, a part of the motion.
+const UNEVEN: f64 = 0.1;
 
 struct Entry {
     capture_us: u64,
@@ -78,6 +84,28 @@ impl Trail {
         Some((map, libm::sqrt(variance)))
     }
 
+    /// For a frame that was not seen between two that were, at most 0.1 s apart: the time of the later one, how the picture
+    /// moved from the frame to it (its part of the motion between the two), and the standard deviation of that, pixels.
+    pub(crate) fn beside(&self, capture_us: u64) -> Option<(u64, Homography, f64)> {
+        if self.knows(capture_us) {
+            return None;
+        }
+        let after = self.entries.partition_point(|entry| entry.capture_us < capture_us);
+        let (earlier, later) = (self.entries.get(after.checked_sub(1)?)?, self.entries.get(after)?);
+        let gap_us = later.capture_us - earlier.capture_us;
+        if gap_us > BESIDE_US {
+            return None;
+        }
+        let motion = later.motion?;
+        let part = (later.capture_us - capture_us) as f64 / gap_us as f64;
+        let map = DMat3::IDENTITY + (motion.map.matrix() - DMat3::IDENTITY) * part;
+        let moved = later.picture.as_ref().map_or(0.0, |picture| {
+            let middle = picture.size() / 2.0;
+            motion.map.apply(middle).map_or(f64::INFINITY, |to| to.distance(middle))
+        });
+        Some((later.capture_us, Homography::from_matrix(map)?, motion.deviation + UNEVEN * moved))
+    }
+
     /// Whether this very frame was seen.
     pub(crate) fn knows(&self, capture_us: u64) -> bool {
         self.index(capture_us).is_some()
@@ -115,5 +143,22 @@ mod tests {
         assert!((deviation - 1.0).abs() < 1e-9);
         assert!(trail.knows(150 * 33_333) && trail.since(149 * 33_333).is_none());
         assert!(!trail.knows(150 * 33_333 + 16_000) && !trail.knows(0));
+    }
+
+    /// A frame that was skipped lies on the way between its neighbours, and its doubt is said; one in a gap lies nowhere.
+    #[test]
+    fn a_skipped_frame_lies_between_its_neighbours() {
+        let bytes = vec![0; 64 * 64];
+        let picture = Arc::new(Pyramid::of(&GreyFrame::new(&bytes, 64, 64, 64).expect("a frame")));
+        let step = Some(Motion { map: Homography::shift(DVec2::new(4.0, 0.0)), deviation: 0.1 });
+        let mut trail = Trail::default();
+        for capture_us in [0, 40_000, 200_000] {
+            trail.push(capture_us, step, picture.clone());
+        }
+        let (at_us, map, deviation) = trail.beside(10_000).expect("between two");
+        assert_eq!(at_us, 40_000);
+        assert!(map.apply(DVec2::ZERO).expect("in front").distance(DVec2::new(3.0, 0.0)) < 1e-9);
+        assert!((deviation - 0.5).abs() < 1e-9);
+        assert!(trail.beside(100_000).is_none() && trail.beside(40_000).is_none() && trail.beside(210_000).is_none());
     }
 }
