@@ -1,0 +1,450 @@
+//! A visit as it runs: one task drives `handlens-session` with a clock, and does what it says.
+//!
+//! ```text
+//!  handle ── commands ──▶ ┌───────────────┐ ── requests, dials ──▶ work ──┐
+//!                         │ Session + now │ ◀──────── what became ────────┘
+//!  screen ◀── events ──── └───────────────┘ ◀── state, marks, events of the server
+//! ```
+//! The task sleeps until something happens or the machine's next wake-up is due; nothing is polled.
+
+mod follow;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handlens_protocol::api::{GuestEvent, GuestView, Ticket};
+use handlens_protocol::broadcast;
+use handlens_protocol::consent::Purpose;
+use handlens_protocol::state::{Frozen, PhotoRequest, Presence, SessionState};
+use handlens_protocol::{ParticipantId, Problem, RequestId};
+use handlens_seal::signature::SigningKey;
+use handlens_session::{Answer, DialNumber, Grants, Input, Life, Moment, Output, RequestNumber, Session, Told, Via};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::clock;
+use crate::config::Config;
+use crate::event::{Event, Mailbox};
+use crate::http::{Failure, Http};
+use crate::marks::Marks;
+use crate::publish::Publisher;
+use crate::transport::{self, Connection};
+use follow::News;
+
+/// Presence is repeated so often: whoever comes late hears it, and silence means something.
+const PRESENCE_EVERY: Duration = Duration::from_secs(2);
+/// How long the last requests may take when the visit is over.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// Who said nothing of their drawing for so long is not drawing any more, µs.
+const DRAWING_US: u64 = 60_000_000;
+/// News of a connection that wait to be looked at.
+const NEWS: usize = 64;
+
+/// What a handle asks for.
+pub(crate) enum Command {
+    /// Something happened.
+    Input(Input),
+    /// "No" to a photo.
+    DeclinePhoto(RequestId),
+    /// End at once; the key stays.
+    Stop,
+}
+
+/// What a visit is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) http: Arc<Http>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) marks: Arc<Marks>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) seed: u64,
+}
+
+/// What became of something that was begun.
+enum Done {
+    Key(RequestNumber, bool, Result<SigningKey, crate::Error>),
+    Joined(RequestNumber, Result<GuestView, Failure>, Duration),
+    Ticket(RequestNumber, Result<Ticket, Failure>),
+    Answered(RequestNumber, Result<(), Failure>),
+    Dialled(DialNumber, Via, Result<Box<(Connection, Ticket)>, transport::Error>),
+    /// Something that nobody waits for.
+    Aside,
+}
+
+/// The open connection.
+struct Live {
+    dial: DialNumber,
+    connection: Connection,
+    ticket: Ticket,
+    /// Whatever lives as long as it does.
+    tasks: JoinSet<()>,
+}
+
+pub(crate) struct Task {
+    parts: Parts,
+    session: Session,
+    work: JoinSet<Done>,
+    dials: HashMap<DialNumber, AbortHandle>,
+    live: Option<Live>,
+    events: Option<AbortOnDrop>,
+    ticket: Option<Ticket>,
+    key: Option<Arc<SigningKey>>,
+    view: Option<Arc<GuestView>>,
+    refusal: Option<Box<Problem>>,
+    news: (mpsc::Sender<News>, mpsc::Receiver<News>),
+    presence: Interval,
+    /// Of the newest state: an older one has nothing to say.
+    revision: u64,
+    frozen: Option<Frozen>,
+    /// The frames that others draw on at this moment: whose, which, and when that was said.
+    drawn: HashMap<u64, (u64, Moment)>,
+    held: Vec<u64>,
+    photo: Option<PhotoRequest>,
+    watchers: Vec<String>,
+}
+
+/// Ends a task when it is dropped.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Task {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let session = Session::new(parts.seed);
+        let mut presence = interval(PRESENCE_EVERY);
+        presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            parts,
+            session,
+            work: JoinSet::new(),
+            dials: HashMap::new(),
+            live: None,
+            events: None,
+            ticket: None,
+            key: None,
+            view: None,
+            refusal: None,
+            news: mpsc::channel(NEWS),
+            presence,
+            revision: 0,
+            frozen: None,
+            drawn: HashMap::new(),
+            held: Vec::new(),
+            photo: None,
+            watchers: Vec::new(),
+        }
+    }
+
+    /// Runs until the visit is over, or nobody holds it any more.
+    pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        loop {
+            let now = clock::now();
+            let wait = self.session.next_wakeup().map(|at| Duration::from_micros(at.since_us(now)));
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Input(input)) => self.happens(input),
+                    Some(Command::DeclinePhoto(request)) => self.decline(request),
+                    Some(Command::Stop) | None => break,
+                },
+                Some(done) = self.work.join_next(), if !self.work.is_empty() => {
+                    // What was given up has nothing to say.
+                    if let Ok(done) = done {
+                        self.done(done);
+                    }
+                }
+                Some(news) = self.news.1.recv() => self.hear(news),
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => self.wake(),
+                _ = self.presence.tick(), if self.live.is_some() => {
+                    self.parts.publisher.tell_presence();
+                    self.hold();
+                }
+            }
+            if matches!(self.session.life(), Life::Over(_)) {
+                // The goodbye is on its way.
+                let _ = timeout(FAREWELL, async { while self.work.join_next().await.is_some() {} }).await;
+                break;
+            }
+        }
+        self.hang_up();
+        self.parts.mailbox.close();
+    }
+
+    /// The machine's own time is up: what the connection heard meanwhile comes first.
+    fn wake(&mut self) {
+        if let Some(live) = &self.live {
+            let heard = Input::Heard(live.dial, live.connection.heard().at());
+            self.session.handle(heard, clock::now());
+        }
+        self.happens(Input::Timer);
+    }
+
+    fn happens(&mut self, input: Input) {
+        self.session.handle(input, clock::now());
+        while let Some(output) = self.session.poll() {
+            self.obey(output);
+        }
+        self.reconcile();
+    }
+
+    fn obey(&mut self, output: Output) {
+        match output {
+            Output::Send(number, request) => self.send(number, request),
+            Output::Dial(dial, via) => self.dial(dial, via),
+            Output::HangUp(dial) => {
+                if let Some(dialling) = self.dials.remove(&dial) {
+                    dialling.abort();
+                }
+                if self.live.as_ref().is_some_and(|live| live.dial == dial) {
+                    self.hang_up();
+                }
+            }
+            Output::Rebind(dial) => {
+                if let Some(live) = self.live.as_ref().filter(|live| live.dial == dial)
+                    && let Err(error) = live.connection.rebind()
+                {
+                    tracing::debug!(%error, "the socket was not bound anew");
+                }
+            }
+            Output::Moved(life) => self.tell(Event::Moved(life)),
+            Output::NotAllowed(purpose, kind) => self.tell(Event::NotAllowed(purpose, kind)),
+            Output::NotJoined(kind) => {
+                let problem = self.refusal.take().unwrap_or_else(|| Box::new(Problem::new(kind, kind.title())));
+                self.tell(Event::NotJoined(problem));
+            }
+            Output::ForgetKey => {
+                self.key = None;
+                let keeper = Arc::clone(&self.parts.config.keeper);
+                self.work.spawn_blocking(move || {
+                    if let Err(error) = keeper.forget() {
+                        tracing::warn!(%error, "the key of this device was not removed");
+                    }
+                    Done::Aside
+                });
+            }
+        }
+    }
+
+    /// Makes what lasts be as the machine wants it.
+    fn reconcile(&mut self) {
+        let wants = self.session.wants();
+        self.parts.publisher.set_presence(wants.presence);
+        if wants.events != self.events.is_some() {
+            self.events = wants.events.then(|| {
+                let reading = follow::events(Arc::clone(&self.parts.http), self.news.0.clone());
+                AbortOnDrop(tokio::spawn(reading).abort_handle())
+            });
+        }
+        if !wants.publish.contains(Purpose::Camera) {
+            self.parts.publisher.close_camera();
+        } else if let Some(live) = &mut self.live
+            && let Some(path) = path_of(&live.ticket, broadcast::Purpose::Camera)
+            && let Err(error) = self.parts.publisher.open_camera(&live.connection, path, &mut live.tasks)
+        {
+            tracing::debug!(%error, "the camera was not published");
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Key(number, take_over, key) => self.keyed(number, take_over, key),
+            Done::Joined(number, Ok(view), took) => {
+                let told = Told {
+                    presence: view.presence,
+                    phase: view.phase,
+                    grants: Grants::of(view.grants.iter().copied()),
+                };
+                let view = Arc::new(view);
+                self.view = Some(Arc::clone(&view));
+                self.tell(Event::Joined { view, took });
+                self.happens(Input::Answered(number, Answer::View(told)));
+            }
+            Done::Joined(number, Err(failure), _) => self.failed(number, failure),
+            Done::Ticket(number, Ok(ticket)) => {
+                let purposes = ticket.purposes.iter().filter_map(|purpose| match purpose {
+                    broadcast::Purpose::Camera => Some(Purpose::Camera),
+                    broadcast::Purpose::Microphone => Some(Purpose::Microphone),
+                    broadcast::Purpose::Data => None,
+                });
+                let allowed = Grants::of(purposes);
+                self.ticket = Some(ticket);
+                self.happens(Input::Answered(number, Answer::Ticket(allowed)));
+            }
+            Done::Ticket(number, Err(failure)) | Done::Answered(number, Err(failure)) => self.failed(number, failure),
+            Done::Answered(number, Ok(())) => self.happens(Input::Answered(number, Answer::Done)),
+            Done::Dialled(dial, via, Ok(opened)) => {
+                self.dials.remove(&dial);
+                let (connection, ticket) = *opened;
+                self.opened(dial, via, connection, ticket);
+            }
+            Done::Dialled(dial, via, Err(error)) => {
+                tracing::debug!(?via, %error, "a way did not open");
+                self.dials.remove(&dial);
+                self.happens(Input::Closed(dial));
+            }
+            Done::Aside => {}
+        }
+    }
+
+    fn failed(&mut self, number: RequestNumber, failure: Failure) {
+        let answer = match failure {
+            Failure::Refused(problem) => {
+                let kind = problem.code;
+                self.refusal = Some(problem);
+                Answer::Refused(kind)
+            }
+            Failure::Unreachable | Failure::NotUnderstood => Answer::Unreachable,
+        };
+        self.happens(Input::Answered(number, answer));
+    }
+
+    fn opened(&mut self, dial: DialNumber, via: Via, connection: Connection, ticket: Ticket) {
+        self.session.handle(Input::Opened(dial), clock::now());
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| self.session.poll()).collect();
+        let late = outputs.contains(&Output::HangUp(dial));
+        outputs.retain(|output| *output != Output::HangUp(dial));
+        for output in outputs {
+            self.obey(output);
+        }
+        if late {
+            drop(connection);
+        } else {
+            self.attach(dial, connection, ticket);
+            self.tell(Event::Connected(via));
+        }
+        self.reconcile();
+    }
+
+    /// Makes a connection the one that everything goes over.
+    fn attach(&mut self, dial: DialNumber, connection: Connection, ticket: Ticket) {
+        self.hang_up();
+        // Whoever still draws says so again.
+        self.drawn.clear();
+        self.hold();
+        let mut tasks = JoinSet::new();
+        if let Some(path) = path_of(&ticket, broadcast::Purpose::Data)
+            && let Err(error) = self.parts.publisher.open_data(&connection, path)
+        {
+            tracing::debug!(%error, "presence was not published");
+        }
+        if let Some(view) = &self.view {
+            let (publisher, news) = (&self.parts.publisher, &self.news.0);
+            follow::all(&mut tasks, &connection, &ticket, view.participant, publisher, news);
+        }
+        let (ended, news) = (connection.ended(), self.news.0.clone());
+        tasks.spawn(async move {
+            ended.await;
+            // Nobody listens when the visit is over.
+            let _ = news.send(News::Gone(dial)).await;
+        });
+        self.live = Some(Live { dial, connection, ticket, tasks });
+    }
+
+    fn hang_up(&mut self) {
+        if let Some(live) = self.live.take() {
+            self.parts.publisher.detach();
+            drop(live);
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Gone(dial) => {
+                if self.live.as_ref().is_some_and(|live| live.dial == dial) {
+                    self.hang_up();
+                }
+                self.happens(Input::Closed(dial));
+            }
+            News::State(state) => self.follow(&state),
+            News::Event(event) => self.event(&event),
+            News::Refused(kind) => self.happens(Input::Refused(kind)),
+            News::Marks(set) => {
+                if let Some(me) = self.me() {
+                    self.parts.marks.set(me, Arc::clone(&set));
+                }
+                self.tell(Event::Marks(set));
+            }
+            News::Drawing { who, frame_us } => {
+                match frame_us {
+                    Some(frame_us) => self.drawn.insert(who, (frame_us, clock::now())),
+                    None => self.drawn.remove(&who),
+                };
+                self.hold();
+            }
+        }
+    }
+
+    fn event(&mut self, event: &GuestEvent) {
+        let GuestEvent { presence, phase, grants, frozen, photo } = event;
+        self.show(*frozen, *photo);
+        let grants = Grants::of(grants.iter().copied());
+        self.happens(Input::Told(Told { presence: *presence, phase: *phase, grants }));
+    }
+
+    fn follow(&mut self, state: &SessionState) {
+        if state.revision < self.revision {
+            return;
+        }
+        self.revision = state.revision;
+        let Some(me) = self.me().and_then(|me| state.participants.iter().find(|who| who.id == me)) else { return };
+        let others = state.participants.iter().filter(|who| who.id != me.id && who.presence == Presence::Admitted);
+        let watchers: Vec<String> = others.map(|who| who.name.clone()).filter(|name| !name.is_empty()).collect();
+        if watchers != self.watchers {
+            self.watchers.clone_from(&watchers);
+            self.tell(Event::Watchers(watchers));
+        }
+        self.show(state.frozen, state.photo);
+        let grants = Grants::of(me.grants.iter().copied());
+        self.happens(Input::Told(Told { presence: me.presence, phase: state.phase, grants }));
+    }
+
+    /// Tells of a still and of a request for a photo, if they are of this person and new.
+    fn show(&mut self, frozen: Option<Frozen>, photo: Option<PhotoRequest>) {
+        let me = self.me();
+        let frozen = frozen.filter(|frozen| Some(frozen.participant) == me);
+        let photo = photo.filter(|photo| Some(photo.participant) == me);
+        if frozen != self.frozen {
+            self.frozen = frozen;
+            self.hold();
+            self.tell(Event::Frozen(frozen));
+        }
+        if photo != self.photo {
+            self.photo = photo;
+            self.tell(Event::Photo(photo));
+        }
+    }
+
+    /// Keeps the pictures that others look at or draw on: the still first.
+    fn hold(&mut self) {
+        let now = clock::now();
+        self.drawn.retain(|_, (_, said)| now.since_us(*said) < DRAWING_US);
+        let mut held: Vec<u64> = self.drawn.values().map(|(frame_us, _)| *frame_us).collect();
+        held.sort_unstable();
+        if let Some(frozen) = self.frozen {
+            held.insert(0, frozen.frame_us);
+        }
+        held.dedup();
+        if held != self.held {
+            self.held.clone_from(&held);
+            self.parts.marks.hold(held);
+        }
+    }
+
+    fn me(&self) -> Option<ParticipantId> {
+        self.view.as_ref().map(|view| view.participant)
+    }
+
+    fn tell(&self, event: Event) {
+        self.parts.mailbox.put(event);
+    }
+}
+
+fn path_of(ticket: &Ticket, purpose: broadcast::Purpose) -> Option<&String> {
+    ticket.publish.iter().zip(&ticket.purposes).find(|(_, known)| **known == purpose).map(|(path, _)| path)
+}
