@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod audit;
+#[cfg(feature = "join")]
+mod join;
 #[cfg(feature = "serve")]
 mod serve;
 
@@ -21,6 +23,9 @@ enum Command {
     /// Runs the server.
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
+    /// Joins a session as a phone without a screen.
+    #[cfg(feature = "join")]
+    Join(join::Join),
     /// For whoever holds the machine.
     #[cfg(feature = "serve")]
     #[command(subcommand)]
@@ -37,6 +42,8 @@ fn main() -> ExitCode {
     match Program::parse().command {
         #[cfg(feature = "serve")]
         Command::Serve(command) => serve::run(command),
+        #[cfg(feature = "join")]
+        Command::Join(command) => join::run(command),
         #[cfg(feature = "serve")]
         Command::Admin(command) => serve::admin(command),
         Command::Audit(command) => audit::run(command),

@@ -1,0 +1,190 @@
+//! `handlens join`: a phone without a screen. Its camera is a scene over a photograph, its owner agrees to what S1 asks.
+
+mod lens;
+mod record;
+mod tell;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use handlens_client::{Client, Config, Event, Folder, Life, Over, Visit};
+use handlens_protocol::consent::Purpose;
+use tracing_subscriber::EnvFilter;
+
+use lens::Lens;
+use record::{Recorder, Told};
+use tell::Teller;
+
+/// Joins a session as a phone without a screen.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  handlens join 'http://localhost:8470/j#…'                      a cup of coffee on a table, held by a shaking hand
+  handlens join LINK --scene wound.jpg --seed 7                  another photograph; the same seed shakes the same
+  handlens join LINK --json --state ~/phone --leave-after 60     for scripts; after a kill it is the same phone
+
+Ctrl-C leaves the session. Exit code: 0 the session ended, or this phone left it; 3 turned away; 4 the link is of no use
+(ended, turned off, used elsewhere, incomplete); 1 anything else. Log level: HANDLENS_LOG=debug.")]
+pub(crate) struct Join {
+    /// The link of the invitation, as it was sent.
+    link: String,
+    /// A JPEG that lies on the table before the camera; a cup of coffee if there is none.
+    #[arg(long, value_name = "PHOTO")]
+    scene: Option<PathBuf>,
+    /// What the hand that holds the camera does: the same number, the same movements.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The phone has no AR: neither poses nor planes.
+    #[arg(long)]
+    no_tracking: bool,
+    /// Writes what the phone's owner would see into a folder: two JPEGs a second with the marks drawn in, the scene's truth and
+    /// where the marks were said to be.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// How this person answers when asked for a photo: `no` says so, `yes` leaves it open until one is taken.
+    #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Photo::Yes)]
+    photo: Photo,
+    /// Leaves after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    leave_after: Option<u64>,
+    /// Keeps this phone's key in a folder, so that a program that was killed resumes its place.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Says everything as JSON, one event a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Photo {
+    Yes,
+    No,
+}
+
+/// Turned away by the technician.
+const DECLINED: u8 = 3;
+/// The link leads nowhere.
+const USELESS: u8 = 4;
+
+/// `handlens join`.
+pub(crate) fn run(command: Join) -> ExitCode {
+    log_to_stderr();
+    let json = command.json;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime");
+    match runtime.and_then(|runtime| runtime.block_on(join(command))) {
+        Ok(code) => code,
+        Err(error) => {
+            Teller::new(json).failed(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn join(command: Join) -> Result<ExitCode> {
+    let mut teller = Teller::new(command.json);
+    let mut config = Config::new(command.link.parse()?);
+    if let Some(folder) = &command.state {
+        config.keeper = Arc::new(Folder::new(folder.clone()));
+    }
+    let photograph = match &command.scene {
+        Some(path) => {
+            Some(std::fs::read(path).with_context(|| format!("the photograph {} cannot be read", path.display()))?)
+        }
+        None => None,
+    };
+    let client = Client::new(config)?;
+    match client.peek().await {
+        Ok(peek) => teller.invited(&peek)?,
+        // Whatever it was, joining tells it better.
+        Err(error) => tracing::debug!(%error, "the link was not looked at"),
+    }
+    let visit = client.visit()?;
+    let told = Told::default();
+    let recorder = match &command.record {
+        Some(folder) => Some(Recorder::open(folder, visit.positions(), Arc::clone(&told))?),
+        None => None,
+    };
+    let lens = Lens::open(photograph.as_deref(), command.seed, !command.no_tracking, recorder, &visit)?;
+    visit.camera_opened(true);
+    visit.allow(Purpose::Camera);
+    visit.join(false);
+    let over = attend(&visit, &command, &told, &mut teller).await?;
+    drop(lens);
+    teller.frames(&visit.account())?;
+    Ok(teller.over(over)?.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Tells what happens until the visit is over.
+async fn attend(visit: &Visit, command: &Join, told: &Told, teller: &mut Teller) -> Result<Option<Over>> {
+    let patience = async {
+        match command.leave_after {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(patience);
+    let mut interrupted = std::pin::pin!(stopped());
+    let (mut leaving, mut over) = (false, None);
+    loop {
+        let event = tokio::select! {
+            event = visit.next_event() => event,
+            () = &mut patience, if !leaving => {
+                leaving = true;
+                visit.leave();
+                continue;
+            }
+            result = &mut interrupted, if !leaving => {
+                result?;
+                leaving = true;
+                visit.leave();
+                if !matches!(teller.life(), Life::Waiting | Life::Admitted | Life::Live | Life::Lost) {
+                    // Nobody there knows this phone yet.
+                    visit.stop();
+                    over = Some(Over::Left);
+                }
+                continue;
+            }
+        };
+        let Some(event) = event else { return Ok(over) };
+        if let Event::Moved(Life::Over(how)) = &event {
+            over = Some(*how);
+        }
+        if let Event::Photo(Some(photo)) = &event
+            && command.photo == Photo::No
+        {
+            visit.decline_photo(photo.id);
+        }
+        if let Event::Marks(set) = &event {
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(set));
+        }
+        if let Event::NotJoined(_) = &event {
+            visit.stop();
+        }
+        teller.event(&event)?;
+    }
+}
+
+/// Ctrl-C, or a script's SIGTERM.
+async fn stopped() -> Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+#[allow(clippy::disallowed_methods, reason = "the log level is the environment's")]
+fn log_to_stderr() {
+    // moq-net warns at every ordinary close.
+    let filter = std::env::var("HANDLENS_LOG").unwrap_or_else(|_| "warn,moq_net=error".to_owned());
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter)).init();
+}
