@@ -32,3 +32,11 @@ export const fullMoment = (us: number): string => `${day.format(us / 1000)}, ${h
 
 /** `14:05:09`. */
 export const timeOfDay = (us: number): string => second.format(us / 1000);
+
+/** `2026-11-03 14.05.09`, for the names of files, in the reader's own zone. */
+export function fileMoment(us: number): string {
+  const date = new Date(us / 1000);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [String(date.getFullYear()), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join('.')}`;
+}

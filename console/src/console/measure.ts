@@ -1,10 +1,10 @@
 /**
  * Figures for whoever measures the product, as `window.__handlens`, read only: when each camera was first painted, what
- * became of its frames, and where marks were painted on them. Keys are participants' identifiers; nothing of a person is
- * in it.
+ * became of its frames, where marks were painted on them, and what was read of each photo. Keys are identifiers; nothing of a
+ * person is in it.
  */
 import type { Painted, PaintedMark, ViewStats } from '../realtime/viewer';
-import type { ParticipantId } from '../wire/types';
+import type { ObjectId, ParticipantId } from '../wire/types';
 
 export interface CameraFigures {
   /** When a picture was first on the screen, µs since the Unix epoch. */
@@ -37,6 +37,13 @@ export interface PaintedFigures {
   marks: readonly Pick<PaintedMark, 'id' | 'state' | 'error_px' | 'points'>[];
 }
 
+/** A photo that was opened in this window: its plaintext, which says the same as what was sealed or does not. */
+export interface SnapshotFigures {
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+}
+
 declare global {
   interface Window {
     readonly __handlens?: {
@@ -44,6 +51,7 @@ declare global {
       readonly cameras: Readonly<Record<ParticipantId, CameraFigures>>;
       /** The last 3000 paintings of each camera, oldest first. */
       readonly marks: Readonly<Record<ParticipantId, readonly PaintedFigures[]>>;
+      readonly snapshots: Readonly<Record<ObjectId, SnapshotFigures>>;
     };
   }
 }
@@ -52,11 +60,12 @@ declare global {
 const PAINTINGS = 3000;
 
 let cameras: Readonly<Record<ParticipantId, CameraFigures>> = {};
+let snapshots: Readonly<Record<ObjectId, SnapshotFigures>> = {};
 const paintings = new Map<ParticipantId, PaintedFigures[]>();
 
 if (typeof window !== 'undefined') {
   Object.defineProperty(window, '__handlens', {
-    get: () => Object.freeze({ v: 1 as const, cameras, marks: Object.fromEntries(paintings) }),
+    get: () => Object.freeze({ v: 1 as const, cameras, marks: Object.fromEntries(paintings), snapshots }),
   });
 }
 
@@ -73,6 +82,11 @@ export function measurePainted(participant: ParticipantId, { capture_us, width, 
   const told = marks.map(({ id, state, error_px, points }) => ({ id, state, error_px, points }));
   ring.push({ capture_us, width, height, exact, marks: told });
   if (ring.length > PAINTINGS) ring.splice(0, ring.length - PAINTINGS);
+}
+
+/** Takes what was read of a photo. */
+export function measureSnapshot(object: ObjectId, one: SnapshotFigures): void {
+  snapshots = Object.freeze({ ...snapshots, [object]: Object.freeze(one) });
 }
 
 function figures(stats: ViewStats): CameraFigures {

@@ -32,7 +32,7 @@ export class PhotoDesk {
   /** Goes on with what was left over from before a reload. */
   async resume(): Promise<void> {
     try {
-      await (await this.open())?.send();
+      await (await this.open()).send();
     } catch {
       // The page's own file did not load; the next photo, or the next visit of the page, tries again.
     }
@@ -100,14 +100,14 @@ export class PhotoDesk {
   ): Promise<void> {
     try {
       const allowed = await this.options.allowed();
-      const [photos, taken] = allowed ? [await this.open(), await picture()] : [];
-      if (!photos || !taken) {
+      const [view, taken] = [this.options.view(), allowed ? await picture() : undefined];
+      if (!view || !taken) {
         this.options.tell({ type: 'photoFailed', problem: 'failed' });
         return;
       }
       const { capture_us, ...jpeg } = taken;
       const taken_us = unixNow() - (captureNow() - capture_us);
-      await photos.keep(jpeg, { capture_us: Math.round(capture_us), taken_us: Math.round(taken_us) }, request);
+      await (await this.open()).keep(view, jpeg, { capture_us: Math.round(capture_us), taken_us: Math.round(taken_us) }, request);
       this.drop();
       this.options.tell({ type: 'photoKept' });
     } catch {
@@ -115,15 +115,14 @@ export class PhotoDesk {
     }
   }
 
-  private async open(): Promise<Photos | undefined> {
-    const view = this.options.view();
-    if (!view) return undefined;
+  private async open(): Promise<Photos> {
     const { Photos } = await load();
-    this.photos ??= new Photos(view, {
+    this.photos ??= new Photos({
       onOutbox: (waiting, sent) => {
         this.options.tell({ type: 'outbox', waiting, sent });
       },
     });
+    this.photos.view = this.options.view();
     return this.photos;
   }
 }

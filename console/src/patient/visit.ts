@@ -263,10 +263,10 @@ export class Visit {
   private async resumePhotos(): Promise<void> {
     try {
       this.view ??= await guest.view();
-      await this.desk.resume();
     } catch {
-      // This device has no place any more; what it kept goes when its time is over.
+      // Long after the end only what was kept can still be sent.
     }
+    await this.desk.resume();
   }
 
   private async request(what: 'refuse' | 'again' | 'later'): Promise<void> {

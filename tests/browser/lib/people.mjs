@@ -137,6 +137,41 @@ export class Technician {
     return said;
   }
 
+  /** Asks whoever is on the stage for a photo. */
+  async askPhoto() {
+    await this.button('Photo').click();
+    await this.page.getByText('Asked for a photo…').waitFor();
+  }
+
+  /** Waits until `count` photos are stored, and gives their ids in the order they were announced. */
+  async storedPhotos(count) {
+    await this.page.waitForFunction((least) => {
+      const tiles = document.querySelectorAll('ul[aria-label="Photos"] button:enabled');
+      return tiles.length >= least;
+    }, count);
+    return this.snapshots();
+  }
+
+  /** The ids of this session's photos, by the state the server shows. */
+  async snapshots() {
+    const { state } = await this.page.evaluate(async (id) => (await fetch(`/api/sessions/${id}`)).json(), this.session);
+    return (state.snapshots ?? []).map(({ id }) => id);
+  }
+
+  /** Opens a stored photo large, and gives what the page measured of it: `{ bytes, sha256 }`. */
+  async openPhoto(object) {
+    const at = (await this.snapshots()).indexOf(object);
+    await this.page.getByRole('button', { name: new RegExp(`^Photo ${at + 1}, .*: Stored$`) }).click();
+    await this.page.getByRole('dialog', { name: /^Photo taken/ }).waitFor();
+    await this.page.waitForFunction((id) => window.__handlens.snapshots[id] !== undefined, object);
+    return this.page.evaluate((id) => ({ ...window.__handlens.snapshots[id] }), object);
+  }
+
+  async closePhoto() {
+    await this.page.keyboard.press('Escape');
+    await this.page.getByRole('dialog', { name: /^Photo taken/ }).waitFor({ state: 'detached' });
+  }
+
   async writeNote(text) {
     await this.page.getByRole('tab', { name: 'Note' }).click();
     await this.page.getByRole('textbox', { name: 'Note' }).fill(text);
@@ -182,5 +217,44 @@ export class Patient {
 
   async live() {
     await this.button('Pause').waitFor();
+  }
+
+  /** S4, answered with yes. */
+  async allowPhoto() {
+    await this.button('Yes, take photo').click();
+  }
+
+  /** S4, answered with no. */
+  async refusePhoto() {
+    await this.page.getByRole('dialog').getByRole('button', { name: 'No', exact: true }).click();
+  }
+
+  /** Chooses a file in place of the camera, by the button of that name. */
+  async choosePhoto(name, file) {
+    const chooser = this.page.waitForEvent('filechooser');
+    await this.button(name).click();
+    await (await chooser).setFiles(file);
+  }
+
+  /** What became of the last photo that was sealed here, once its receipt verified. */
+  async receipt() {
+    await this.page.waitForFunction(() => window.__handlensPhoto?.receipt_verified === true);
+    return this.page.evaluate(() => ({ ...window.__handlensPhoto }));
+  }
+
+  /** Photos that this browser keeps because the server does not have them yet: what is stored of each, without its bytes. */
+  outbox() {
+    return this.page.evaluate(async () => {
+      const settled = (request) => new Promise((yes, no) => {
+        request.onsuccess = () => yes(request.result);
+        request.onerror = () => no(request.error);
+      });
+      const database = await settled(indexedDB.open('handlens-outbox'));
+      const kept = database.objectStoreNames.contains('photos')
+        ? await settled(database.transaction('photos').objectStore('photos').getAll())
+        : [];
+      database.close();
+      return kept.map(({ object, sealed }) => ({ object, bytes: sealed.length }));
+    });
   }
 }

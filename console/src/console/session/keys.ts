@@ -3,7 +3,7 @@ import type { Colour } from '../../wire/types';
 import { COLOURS, type PenEvent, type Tool } from './pen';
 
 export type Command =
-  | { do: 'freeze' | 'swap' | 'note' | 'help' | 'undo' | 'previous' | 'next' }
+  | { do: 'freeze' | 'photo' | 'swap' | 'note' | 'help' | 'undo' | 'previous' | 'next' }
   /** With a tool at hand it sets a point, else it admits. */
   | { do: 'enter' }
   /** What is in hand is put away, else back to live. */
@@ -26,6 +26,7 @@ const LETTERS: Readonly<Record<string, Command>> = {
   ' ': { do: 'freeze' },
   enter: { do: 'enter' },
   escape: { do: 'escape' },
+  s: { do: 'photo' },
   c: { do: 'swap' },
   n: { do: 'note' },
   '?': { do: 'help' },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { text } from '../../text';
 import type { InviteView, Participant, SessionState } from '../../wire/types';
-import { banner, chip, dimming, guestNumber, inviteStep, liveFor, network, nextCamera, stageCamera, type Moment } from './model';
+import { banner, chip, dimming, guestNumber, inviteStep, liveFor, network, nextCamera, photoBanner, stageCamera, type Moment } from './model';
 
 const guest = (id: string, more: Partial<Participant> = {}): Participant => ({
   id,
@@ -68,6 +68,23 @@ describe('the chip', () => {
       const { tone } = chip(moment({ picture: { presence: 'on', age_ms } }));
       expect(tone === 'ok').toBe(age_ms <= 1000);
     }
+  });
+});
+
+describe('what is said of a photo', () => {
+  const photo = { id: 'req_1', participant: 'a', at_us: 1 };
+  const asked = state([guest('a')], { photo });
+
+  /** Asked, until there is an answer; "no" for as long as it takes to read it; of the camera on the stage only. */
+  test.each<[string, Partial<Moment>, string | undefined]>([
+    ['nothing', {}, undefined],
+    ['asked', { state: asked }, text.photos.asked],
+    ['another camera was asked', { state: state([guest('a')], { photo: { ...photo, participant: 'b' } }) }, undefined],
+    ['no', { refused_us: 95e6 }, text.photos.saidNo],
+    ['no, a while ago', { refused_us: 85e6 }, undefined],
+    ['over', { state: state([guest('a')], { photo, phase: 'ended' }) }, undefined],
+  ])('%s', (_, more, expected) => {
+    expect(photoBanner(moment(more))?.text).toBe(expected);
   });
 });
 

@@ -9,6 +9,8 @@ import { age, elapsed } from '../clock';
 export const WEAK_MS = 1_000;
 /** From this age on it is greyed, ms. */
 export const STALE_MS = 5_000;
+/** "They said no." is read, and then it goes, ms. */
+const REFUSAL_MS = 10_000;
 
 export type Tone = 'ok' | 'warn' | 'danger' | 'accent' | 'quiet';
 
@@ -39,6 +41,8 @@ export interface Moment {
   mediaLost: boolean;
   /** Whether this window cannot show pictures any more. */
   viewerFailed: boolean;
+  /** When somebody last said no to a photo, on this window's clock. */
+  refused_us?: number | undefined;
   now_us: number;
 }
 
@@ -171,6 +175,14 @@ export function banner(moment: Moment): Said | undefined {
   if (picture?.age_ms === undefined) return { tone: 'quiet', text: say.first };
   if (picture.age_ms > WEAK_MS) return { tone: 'warn', text: say.weak(age(picture.age_ms)) };
   return undefined;
+}
+
+/** What is said of a photo that was asked for: a second sentence beside the banner. */
+export function photoBanner({ state, onStage, refused_us, now_us }: Moment): Said | undefined {
+  if (state.phase === 'ended' || onStage === undefined) return undefined;
+  if (state.photo?.participant === onStage) return { tone: 'accent', text: text.photos.asked };
+  const fresh = refused_us !== undefined && now_us - refused_us < REFUSAL_MS * 1000;
+  return fresh ? { tone: 'warn', text: text.photos.saidNo } : undefined;
 }
 
 /** How the picture on the stage is to be painted. */

@@ -9,18 +9,24 @@ import { openStream, type Stream } from '../../wire/stream';
 import type { InviteId, InviteView, ParticipantId, SessionState, SessionView, StaffEvent } from '../../wire/types';
 import { account } from '../account.svelte';
 import { sentence } from '../problems';
+import { Album } from './album.svelte';
 import * as chime from './chime';
 import { freshLinks } from './fresh-links';
 import { Marking } from './marking.svelte';
 import { admitted, arrivals, nextCamera, stageCamera, type Moment, type Picture } from './model';
 import { NoteEditor } from './note.svelte';
+import { saidNo, unsent } from './photos';
 import { Viewing } from './viewing.svelte';
+
+/** How often photos that are still on their way are asked after once the session is over, ms. */
+const GLANCE_MS = 3_000;
 
 export class OpenSession {
   readonly id: string;
   readonly view: SessionView;
   readonly note: NoteEditor;
   readonly marking: Marking;
+  readonly album: Album;
   state = $state.raw<SessionState>() as SessionState;
   invites = $state.raw<InviteView[]>([]);
   /** Whether the server's messages flow. */
@@ -29,6 +35,8 @@ export class OpenSession {
   /** What last went wrong, for people. */
   problem = $state('');
   now_us = $state(Date.now() * 1000);
+  /** When somebody last said no to a photo. */
+  refused_us = $state<number>();
   /** Whose camera the technician chose. */
   wanted = $state<ParticipantId>();
 
@@ -47,12 +55,14 @@ export class OpenSession {
     serverFlows: this.flows,
     mediaLost: this.viewing?.lost ?? false,
     viewerFailed: this.viewing?.failed ?? false,
+    refused_us: this.refused_us,
     now_us: this.now_us,
   });
 
   #stream: Stream | undefined;
   #clock: ReturnType<typeof setInterval> | undefined;
   #closed = false;
+  #glance: ReturnType<typeof setTimeout> | undefined;
 
   constructor(view: SessionView) {
     this.id = view.id;
@@ -60,12 +70,26 @@ export class OpenSession {
     this.invites = view.invites;
     this.note = new NoteEditor(view.id);
     this.marking = new Marking(this);
+    this.album = new Album(view.id);
     this.#take(view.state, view.invites);
     void this.note.load();
     // What is over does not change any more.
     if (this.ended) return;
     this.#clock = setInterval(() => (this.now_us = Date.now() * 1000), 500);
-    this.#stream = openStream<StaffEvent>(staff.eventsPath(view.id), 'state', {
+    this.#listen();
+  }
+
+  /** Asks whoever is on the stage for a photo. A request that is open stays. */
+  askPhoto = () =>
+    this.#try(async () => {
+      const participant = this.onStage;
+      if (participant === undefined || this.state.photo?.participant === participant) return;
+      this.refused_us = undefined;
+      await staff.askPhoto(this.id, participant);
+    });
+
+  #listen(): void {
+    this.#stream = openStream<StaffEvent>(staff.eventsPath(this.id), 'state', {
       onMessage: ({ state, invites }) => {
         this.#take(state, invites);
       },
@@ -157,6 +181,8 @@ export class OpenSession {
   close(): void {
     this.#closed = true;
     this.#stop();
+    clearTimeout(this.#glance);
+    this.album.close();
     this.note.close();
   }
 
@@ -165,6 +191,8 @@ export class OpenSession {
     if (before && state.revision < before.revision) return;
     const known = new Set(before ? arrivals(before).map((guest) => guest.id) : []);
     if (arrivals(state).some((guest) => !known.has(guest.id))) chime.play();
+    if (before && saidNo(before, state) !== undefined) this.refused_us = Date.now() * 1000;
+    if (state.photo) this.refused_us = undefined;
     const thawed = before?.frozen !== undefined && !state.frozen;
     this.state = state;
     if (thawed) this.marking.drop();
@@ -173,6 +201,13 @@ export class OpenSession {
     if (state.phase === 'ended') {
       this.#stop();
       this.note.finish();
+      // Nothing tells of a session that is over, and photos may still come.
+      clearTimeout(this.#glance);
+      if (unsent(state).length > 0 && !this.#closed) {
+        this.#glance = setTimeout(() => {
+          this.#listen();
+        }, GLANCE_MS);
+      }
     } else if (admitted(state).length > 0 && !this.viewing && !this.#closed) {
       this.viewing = new Viewing(this.id, {
         onMarks: (marks) => {
@@ -189,6 +224,7 @@ export class OpenSession {
     clearInterval(this.#clock);
     this.marking.close();
     this.#stream?.close();
+    this.#stream = undefined;
     this.viewing?.close();
     this.viewing = undefined;
   }

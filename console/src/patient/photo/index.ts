@@ -36,18 +36,19 @@ export class Photos {
   private again = false;
   private hurryUp: () => void = () => undefined;
 
-  constructor(
-    private readonly view: GuestView,
-    private readonly events: PhotosEvents,
-  ) {
+  /** Where this device has its place; unknown to a page that was opened again long after the end. */
+  view: GuestView | undefined;
+
+  constructor(private readonly events: PhotosEvents) {
     addEventListener('online', () => {
       this.hurry();
     });
   }
 
-  /** Seals a picture and keeps it; it is sent from then on, whatever happens to this page. */
-  async keep(jpeg: Jpeg, about: Omit<SnapshotAbout, 'v' | 'width' | 'height'>, request?: string): Promise<void> {
-    const { organisation, session, seal_key, receipt_key } = this.view;
+  /** Seals a picture for the session of `view` and keeps it; it is sent from then on, whatever happens to this page. */
+  async keep(view: GuestView, jpeg: Jpeg, about: Omit<SnapshotAbout, 'v' | 'width' | 'height'>, request?: string): Promise<void> {
+    this.view = view;
+    const { organisation, session, seal_key, receipt_key } = view;
     const { bytes, width, height } = jpeg;
     const plaintext = encodeSnapshot({ v: 1, ...about, width, height }, bytes);
     const object = identifier('obj');
@@ -110,11 +111,15 @@ export class Photos {
     this.events.onOutbox((await this.mine()).length, this.sent);
   }
 
-  /** Those of this session; others belong to a place this device no longer has, and go when their time is over. */
+  /**
+   * Those of this session, or of the last one. Others belong to a place that this device no longer has: the server would not
+   * know them, and they go when their time is over.
+   */
   private async mine(): Promise<Parcel[]> {
     const all = await this.outbox.all();
     for (const { object, kept_ms } of all) if (Date.now() - kept_ms > LATE_MS) await this.outbox.drop(object);
-    return all.filter(({ session, kept_ms }) => session === this.view.session && Date.now() - kept_ms <= LATE_MS);
+    const here = this.view?.session ?? all.at(-1)?.session;
+    return all.filter(({ session, kept_ms }) => session === here && Date.now() - kept_ms <= LATE_MS);
   }
 
   private pause(attempt: number): Promise<void> {

@@ -1,0 +1,69 @@
+/**
+ * Photos that were opened in this window: in memory only, and gone with the page. Opening one is an entry of the log, so
+ * nothing is opened that nobody asked for, and nothing twice.
+ */
+import { SvelteSet } from 'svelte/reactivity';
+import { hex, sha256 } from '../../seal/encoding';
+import { readBytes } from '../../wire/snapshots';
+import * as staff from '../../wire/staff';
+import type { ObjectId, SessionId, SnapshotAbout } from '../../wire/types';
+import { account } from '../account.svelte';
+import { measureSnapshot } from '../measure';
+import { sentence } from '../problems';
+import { text } from '../../text';
+import { SNAPSHOT_BYTES, decodeSnapshot } from './snapshot-format';
+
+export interface OpenPhoto {
+  object: ObjectId;
+  about: SnapshotAbout;
+  /** Address of the JPEG inside this page. */
+  url: string;
+}
+
+export class Album {
+  photos = $state.raw<Readonly<Record<ObjectId, OpenPhoto>>>({});
+  /** What is being opened. */
+  readonly opening = new SvelteSet<ObjectId>();
+  /** What last went wrong, for people. */
+  problem = $state('');
+
+  readonly #session: SessionId;
+  #closed = false;
+
+  constructor(session: SessionId) {
+    this.#session = session;
+  }
+
+  /** Gives the photo, read once. */
+  async open(object: ObjectId): Promise<OpenPhoto | undefined> {
+    const known = this.photos[object];
+    if (known || this.opening.has(object)) return known;
+    this.opening.add(object);
+    this.problem = '';
+    try {
+      const bytes = await readBytes(staff.snapshotPath(this.#session, object), SNAPSHOT_BYTES);
+      measureSnapshot(object, { bytes: bytes.length, sha256: hex(await sha256(bytes)) });
+      const content = decodeSnapshot(bytes);
+      if (!content) {
+        this.problem = text.photos.unreadable;
+        return undefined;
+      }
+      if (this.#closed) return undefined;
+      const url = URL.createObjectURL(new Blob([content.jpeg], { type: 'image/jpeg' }));
+      const photo = { object, about: content.about, url };
+      this.photos = { ...this.photos, [object]: photo };
+      return photo;
+    } catch (error) {
+      if (!account.isOver(error)) this.problem = sentence(error);
+      return undefined;
+    } finally {
+      this.opening.delete(object);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { url } of Object.values(this.photos)) URL.revokeObjectURL(url);
+    this.photos = {};
+  }
+}

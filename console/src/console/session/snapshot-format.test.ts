@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { concat, u32, utf8 } from '../../seal/encoding';
+import { encodeSnapshot } from '../../seal/snapshot';
+import type { SnapshotAbout } from '../../wire/types';
+import { decodeSnapshot } from './snapshot-format';
+
+interface Vector {
+  about: SnapshotAbout;
+  jpeg: string;
+  plaintext: string;
+}
+const file = new URL('../../../../tests/vectors/seal/snapshot.json', import.meta.url);
+const { vectors } = JSON.parse(readFileSync(file, 'utf8')) as { vectors: Vector[] };
+const bytes = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
+describe('a snapshot', () => {
+  /** Rust and Python read and write the same bytes; with marks and without. */
+  test('of the golden vectors is read here too', () => {
+    expect(vectors.length).toBeGreaterThanOrEqual(2);
+    expect(vectors.some(({ about }) => (about.marks ?? []).length > 0)).toBe(true);
+    for (const { about, jpeg, plaintext } of vectors) {
+      expect(decodeSnapshot(bytes(plaintext))).toEqual({ about, jpeg: bytes(jpeg) });
+    }
+  });
+
+  /** What a patient's page writes is read by the console, and the picture is not touched. */
+  test('comes back', () => {
+    for (const { about, jpeg } of vectors) {
+      expect(decodeSnapshot(encodeSnapshot(about, bytes(jpeg)))).toEqual({ about, jpeg: bytes(jpeg) });
+    }
+  });
+
+  /** Cut, of another version, too long, or with a value that cannot be: it is none. The control is the one before. */
+  test('is bounded before it is believed', () => {
+    const [vector] = vectors.filter(({ about }) => about.marks);
+    const placed = vector?.about.marks?.[0];
+    if (!vector || !placed) throw new Error('no vector');
+    const whole = bytes(vector.plaintext);
+    const said = new DataView(whole.buffer).getUint32(4);
+    for (const length of [0, 7, 8, 7 + said]) expect(decodeSnapshot(whole.slice(0, length))).toBeUndefined();
+    expect(decodeSnapshot(concat([utf8('HLS2'), whole.slice(4)]))).toBeUndefined();
+    expect(decodeSnapshot(concat([utf8('HLS1'), u32(0xffff_ffff), whole.slice(8)]))).toBeUndefined();
+    const with_ = (change: object) => decodeSnapshot(encodeSnapshot({ ...vector.about, ...change }, bytes(vector.jpeg)));
+    expect(with_({})).toBeDefined();
+    const mark = (change: object) => ({ marks: [{ ...placed, mark: { ...placed.mark, ...change } }] });
+    const changes: object[] = [
+      { v: 2 },
+      { width: 0 },
+      { height: 1e9 },
+      { taken_us: -1 },
+      { capture_us: 0.5 },
+      { marks: {} },
+      { marks: Array.from({ length: 65 }, () => placed) },
+      { marks: [placed.mark] },
+      mark({ geometry: { kind: 'star' } }),
+      mark({ geometry: { kind: 'point', at: { x: 2, y: 0 } } }),
+      mark({ geometry: { kind: 'freehand', points: [{ x: 0, y: 0 }] } }),
+      mark({ style: { colour: 'red', width: 0.01 } }),
+      mark({ style: { colour: 'pink', width: 1 } }),
+      { marks: [{ ...placed, position: { ...placed.position, map: [1] } }] },
+      { marks: [{ ...placed, position: { ...placed.position, map: Array.from({ length: 9 }, () => null) } }] },
+      { marks: [{ ...placed, position: { ...placed.position, state: 'gone' } }] },
+    ];
+    for (const change of changes) expect(with_(change), JSON.stringify(change)).toBeUndefined();
+  });
+});
