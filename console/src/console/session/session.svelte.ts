@@ -81,7 +81,7 @@ export class OpenSession {
 
   /** Asks whoever is on the stage for a photo. A request that is open stays. */
   askPhoto = () =>
-    this.#try(async () => {
+    this.try(async () => {
       const participant = this.onStage;
       if (participant === undefined || this.state.photo?.participant === participant) return;
       this.refused_us = undefined;

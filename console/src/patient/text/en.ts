@@ -107,6 +107,8 @@ export const en = {
     finished: {
       heading: 'Finished. Your camera is off.',
       body: 'No one can see you now. You can close this page.',
+      /** While a photo is still being sent. */
+      bodySending: 'No one can see you now.',
       helped: 'It helped',
       notHelped: 'It did not',
       thanks: 'Thank you for telling us.',
