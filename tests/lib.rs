@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test stops where it fails")]
 
+mod photo;
 mod process;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+pub use photo::{PART, Photo};
 pub use process::Process;
 
 pub const ORGANISATION: &str = "City Clinic";
@@ -53,6 +55,8 @@ pub struct Answer {
     pub status: StatusCode,
     pub body: Value,
     pub cookie: Option<String>,
+    pub headers: header::HeaderMap,
+    pub bytes: Vec<u8>,
 }
 
 /// A guest's device: its key, its cookie and who it is.
@@ -159,10 +163,14 @@ impl Device {
     /// Redeems a link with a new key.
     pub async fn join(house: &House, secret: &str) -> Self {
         house.clock.advance_us(1_000);
+        Self::join_at(&house.stranger(), secret, house.now_us()).await
+    }
+
+    /// The same at the server of that stranger, at that time.
+    pub async fn join_at(stranger: &Person, secret: &str, now_us: u64) -> Self {
         let key = SigningKey::random().unwrap();
-        let answer =
-            house.stranger().post("/api/invites/redeem", redeem(secret, &key, house.now_us(), false)).await.ok();
-        Self { person: Person { cookie: answer.cookie, ..house.stranger() }, key, view: answer.body }
+        let answer = stranger.post("/api/invites/redeem", redeem(secret, &key, now_us, false)).await.ok();
+        Self { person: Person { cookie: answer.cookie, ..stranger.clone() }, key, view: answer.body }
     }
 
     pub fn participant(&self) -> &str {
@@ -243,7 +251,8 @@ impl Person {
         self.try_send(method, path, body, headers).await.expect("an answer")
     }
 
-    async fn try_send(
+    /// As [`Self::send`]; `None` when no whole answer came.
+    pub async fn try_send(
         &self,
         method: Method,
         path: &str,
@@ -255,7 +264,10 @@ impl Person {
             request = request.header(header::COOKIE, cookie);
         }
         if let Some(body) = body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+            if !headers.iter().any(|(name, _)| *name == "content-type") {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+            }
+            request = request.body(body);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -263,9 +275,9 @@ impl Person {
         let response = request.send().await.ok()?;
         let cookie = response.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
         let cookie = cookie.and_then(|value| value.split(';').next()).map(str::to_owned);
-        let status = response.status();
-        let bytes = response.bytes().await.ok()?;
-        Some(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), cookie })
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.ok()?.to_vec();
+        Some(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), cookie, headers, bytes })
     }
 
     /// A stream of server-sent events: [`Events::next`] gives the next `state`.

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use handlens_protocol::consent::{Decision, Purpose};
 use handlens_protocol::mark::MarkSet;
 use handlens_seal::signature::SigningKey;
 use handlens_server::clock::Clock;
 use handlens_server::config::Layer;
 use handlens_server::store::account;
-use handlens_tests::{Person, Process, arrow, redeem, sam};
+use handlens_tests::{Device, PART, Person, Photo, Process, arrow, redeem, sam};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -20,6 +21,9 @@ use tokio::sync::Mutex;
 const KILLS: usize = 100;
 /// People who write at the same time.
 const WRITERS: usize = 3;
+
+/// So many times it is killed while a photo is on its way.
+const UPLOAD_KILLS: usize = 30;
 
 /// What the server said was done: the newest acknowledged revision of each session's note, the text of each writing, and
 /// the marks that are there.
@@ -175,4 +179,142 @@ async fn write(
         known.lock().await.ended.push(session);
         count();
     }
+}
+
+/// An acknowledged offset outlives every kill; each photo arrives whole, is stored by one entry and opens; no kill in the
+/// moment of storing leaves a second entry, a lost picture or half a one.
+#[tokio::test]
+async fn no_acknowledged_part_of_a_photo_is_lost_by_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Process::start(folder.path()).await;
+    let answer = Person::stranger(&server.origin).post("/api/setup", sam(&server.setup_secret())).await.ok();
+    let cookie = answer.cookie.unwrap();
+    let person = Person::with_cookie(&server.origin, &cookie);
+    let session = person.open_session().await;
+    let link = person.post(&format!("/api/sessions/{session}/invites"), json!({"agreed": true})).await.ok();
+    let secret = link.body["link"].as_str().unwrap().split_once('#').unwrap().1.to_owned();
+    let clock = Clock::system();
+    let mut device = Device::join_at(&Person::stranger(&server.origin), &secret, clock.now_us()).await;
+    let allows = device.statement(Purpose::Snapshots, Decision::Grant, clock.now_us());
+    device.person.post("/api/guest/consents", allows).await.ok();
+
+    let (mut sent, mut acknowledged, mut resumed, mut moved) = (Vec::new(), 0, 0, 0);
+    // Five parts a photo, and 0 to 5 of them between two kills: every part meets a kill at each of its moments.
+    let take = |device: &Device| Photo::taken(device, &vec![7; 5 * PART - 1_000]);
+    let mut photo = take(&device);
+    for kill in 0..UPLOAD_KILLS {
+        for part in 0..=kill % 6 {
+            let mut offset = whereabouts(&device, &photo).await;
+            assert!(offset >= acknowledged, "{acknowledged} bytes were acknowledged, {offset} are there");
+            if part == 0 {
+                resumed += usize::from(offset > 0);
+                moved += usize::from(offset < photo.sealed.len() && size(folder.path(), "objects", &photo) > 0);
+            }
+            if offset == photo.sealed.len() {
+                device.receipt(&photo).await;
+                sent.push(photo);
+                photo = take(&device);
+                offset = whereabouts(&device, &photo).await;
+            }
+            let end = (offset + PART).min(photo.sealed.len());
+            let bytes = photo.sealed[offset..end].to_vec();
+            let (sender, what) = (device.person.clone(), photo.clone());
+            let sends = tokio::spawn(async move { sender.try_send_part(&what, offset, bytes).await });
+            acknowledged = offset;
+            let heard = if part == kill % 6 {
+                let last = end == photo.sealed.len();
+                until(Moment::of(kill, last), folder.path(), &photo, offset, &sends).await;
+                server.kill().await;
+                let heard = sends.await.unwrap();
+                server = Process::start(folder.path()).await;
+                let guest = device.person.cookie().unwrap().to_owned();
+                device.person = Person::with_cookie(&server.origin, &guest);
+                heard
+            } else {
+                sends.await.unwrap()
+            };
+            if let Some(answer) = heard {
+                acknowledged = usize::try_from(answer.ok().offset().unwrap()).unwrap();
+            }
+        }
+    }
+    let person = Person::with_cookie(&server.origin, &cookie);
+    assert!(sent.len() > 3 && resumed > 10, "{} photos, {resumed} resumed: the test did not test", sent.len());
+    for photo in &sent {
+        device.receipt(photo).await;
+        let path = format!("/api/sessions/{session}/snapshots/{}", photo.object);
+        assert_eq!(person.get(&path).await.ok().bytes, photo.plaintext);
+    }
+    // The control: a part that is lost is seen. The server says so, and where to go on.
+    let photo = take(&device);
+    assert_eq!(whereabouts(&device, &photo).await, 0);
+    device.send_part(&photo, 0, &photo.sealed[..PART]).await.ok();
+    std::fs::remove_file(folder.path().join("data/uploads").join(photo.object.to_string())).unwrap();
+    let answer = device.send_part(&photo, PART, &photo.sealed[PART..]).await;
+    assert_eq!(answer.offset(), Some(0));
+    answer.refused("offset-mismatch");
+    assert_eq!(whereabouts(&device, &photo).await, 0);
+    server.kill().await;
+    let (export, key) = (folder.path().join("log.ndjson"), Process::vkey(folder.path()).await);
+    Process::export(folder.path(), &export).await;
+    let text = std::fs::read_to_string(&export).unwrap();
+    let mut verifier = handlens_audit::Verifier::new(vec![handlens_audit::Key::parse(&key).unwrap()], None);
+    verifier.push(text.as_bytes());
+    assert_eq!(verifier.finish().verdict.exit_code(), 0);
+    for photo in &sent {
+        let id = photo.object.to_string();
+        let stored = text.lines().filter(|line| line.contains("\"snapshot.receive\"") && line.contains(&id)).count();
+        assert_eq!(stored, 1, "{id}");
+    }
+    println!(
+        "{UPLOAD_KILLS} kills, {} photos stored once each, {resumed} resumed in their midst, {moved} found in their place unstored",
+        sent.len()
+    );
+}
+
+/// When a part meets its kill.
+enum Moment {
+    /// As it leaves.
+    Sent,
+    /// Its bytes are in the file; the row may not know.
+    Written,
+    /// The whole object is in its place; the row may not know.
+    Moved,
+}
+
+impl Moment {
+    fn of(kill: usize, last: bool) -> Self {
+        match (kill / 6 % 3, last) {
+            (0, _) => Self::Sent,
+            (_, true) => Self::Moved,
+            _ => Self::Written,
+        }
+    }
+}
+
+/// Watches the server's folder until the moment has come, or is missed because the answer is there.
+async fn until<T>(moment: Moment, folder: &Path, photo: &Photo, offset: usize, sends: &tokio::task::JoinHandle<T>) {
+    let size = |name: &str| size(folder, name, photo);
+    while !sends.is_finished() {
+        tokio::task::yield_now().await;
+        let come = match moment {
+            Moment::Sent => true,
+            Moment::Written => size("uploads") > offset as u64 || size("objects") > 0,
+            Moment::Moved => size("objects") > 0,
+        };
+        if come {
+            return;
+        }
+    }
+}
+
+/// Bytes of a photo's file in one of the server's folders.
+fn size(folder: &Path, name: &str, photo: &Photo) -> u64 {
+    let path = folder.join("data").join(name).join(photo.object.to_string());
+    std::fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Where the upload is; announces it if it is new.
+async fn whereabouts(device: &Device, photo: &Photo) -> usize {
+    usize::try_from(device.announce(photo).await.ok().offset().unwrap()).unwrap()
 }

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use handlens_protocol::consent::{Decision, Purpose};
-use handlens_tests::{House, arrow};
+use handlens_tests::{House, PART, Photo, arrow};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 const SECRETS: [&str; 7] = [
     "Adalind Quickthorn",
@@ -80,6 +81,42 @@ async fn the_folder_holds_no_mark_in_the_clear() {
     assert!(!found(house.folder.path(), &[mark["id"].as_str().unwrap()]).is_empty());
 }
 
+/// Neither a photo's bytes nor its digest in the clear are found in any file, while it is on its way and when it is stored.
+#[tokio::test]
+async fn the_folder_holds_no_photo_in_the_clear() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let patient = house.guest(&sam, &session).await;
+    patient.decide(&house, Purpose::Snapshots, Decision::Grant).await.ok();
+    let jpeg: Vec<u8> = (0..9_000u64).flat_map(|n| Sha256::digest(n.to_le_bytes()).to_vec()).collect();
+    let photo = Photo::taken(&patient, &jpeg);
+    let digest = Sha256::digest(&photo.plaintext).to_vec();
+    let mut needles: Vec<(String, Vec<u8>)> =
+        jpeg.chunks(50_000).map(|part| ("a piece of the picture".to_owned(), part[..24].to_vec())).collect();
+    needles.push(("its digest".to_owned(), digest.clone()));
+    needles.push(("its digest in hexadecimal".to_owned(), data_encoding::HEXLOWER.encode(&digest).into_bytes()));
+    needles.push(("its digest in base64".to_owned(), data_encoding::BASE64_NOPAD.encode(&digest).into_bytes()));
+    needles.push(("its digest in base64url".to_owned(), data_encoding::BASE64URL_NOPAD.encode(&digest).into_bytes()));
+
+    patient.announce(&photo).await.ok();
+    patient.send_part(&photo, 0, &photo.sealed[..PART]).await.ok();
+    assert_eq!(search(house.folder.path(), &needles), Vec::<String>::new());
+    patient.send_part(&photo, PART, &photo.sealed[PART..]).await.ok();
+    let path = format!("/api/sessions/{session}/snapshots/{}", photo.object);
+    assert_eq!(sam.get(&path).await.ok().bytes, photo.plaintext);
+    let export = house.folder.path().join("export.ndjson");
+    handlens_server::export::export(house.server.app(), &mut std::fs::File::create(export).unwrap()).await.unwrap();
+    assert_eq!(search(house.folder.path(), &needles), Vec::<String>::new());
+    house.server.shutdown().await;
+    assert_eq!(search(house.folder.path(), &needles), Vec::<String>::new());
+
+    // The control: the search finds the sealed bytes where they should be, and a picture that lies there in the clear.
+    let sealed = vec![("the sealed picture".to_owned(), photo.sealed[100_000..100_024].to_vec())];
+    assert_eq!(search(house.folder.path(), &sealed).len(), 1);
+    std::fs::write(house.folder.path().join("data/planted"), &photo.plaintext).unwrap();
+    assert_eq!(search(house.folder.path(), &needles).len(), jpeg.len().div_ceil(50_000));
+}
+
 /// Files below `folder` that hold one of `words` as UTF-8, UTF-16, base64 or hexadecimal.
 fn found(folder: &Path, words: &[&str]) -> Vec<String> {
     let mut needles: Vec<(String, Vec<u8>)> = Vec::new();
@@ -93,6 +130,11 @@ fn found(folder: &Path, words: &[&str]) -> Vec<String> {
             needles.push((format!("{word} in base64"), text.as_bytes()[4..text.len() - 4].to_vec()));
         }
     }
+    search(folder, &needles)
+}
+
+/// Files below `folder` that hold one of these bytes.
+fn search(folder: &Path, needles: &[(String, Vec<u8>)]) -> Vec<String> {
     let mut hits = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -103,7 +145,7 @@ fn found(folder: &Path, words: &[&str]) -> Vec<String> {
                 continue;
             }
             let bytes = std::fs::read(&path).unwrap();
-            for (name, needle) in &needles {
+            for (name, needle) in needles {
                 if bytes.windows(needle.len()).any(|window| window == needle) {
                     hits.push(format!("{name} in {}", path.display()));
                 }
