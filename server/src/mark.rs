@@ -128,9 +128,9 @@ async fn take_away(app: &App, permit: &SessionPermit, which: Away) -> Result<Mar
     let everybody = participant::of_session(change.db(), row.id).await?;
     let me = everybody.iter().find(|who| who.account == Some(permit.staff.account.id)).map(|who| who.id);
     let mut marks = all(change.db(), &keys, row.id).await?;
-    let mine = marks.iter().filter(|mark| Some(mark.author) == me).map(|mark| mark.id);
+    let mut mine = marks.iter().filter(|mark| Some(mark.author) == me).map(|mark| mark.id);
     let (action, gone): (_, Vec<_>) = match which {
-        Away::Last => (Action::MarkUndo, mine.last().into_iter().collect()),
+        Away::Last => (Action::MarkUndo, mine.next_back().into_iter().collect()),
         Away::All => (Action::MarkClear, mine.collect()),
     };
     let Some(last) = gone.last() else { return Ok(MarksGone { marks: gone }) };
