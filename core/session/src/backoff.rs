@@ -3,21 +3,22 @@
 /// The first wait, µs; the console's page begins with the same.
 const FIRST_US: u64 = 500_000;
 /// The longest wait, µs; the same in `backoffMs` of the console's `src/wire/stream.ts`.
-pub(crate) const CAP_US: u64 = 8_000_000;
+pub const CAP_US: u64 = 8_000_000;
 /// No two tries are closer than this, whatever happens, µs.
-pub(crate) const FLOOR_US: u64 = 250_000;
+pub const FLOOR_US: u64 = 250_000;
 
-/// Waits with jitter from a seed: the same seed gives the same waits.
+/// Waits with jitter from a seed: the same seed gives the same waits. Uploads wait alike.
 #[derive(Debug, Clone)]
-pub(crate) struct Jitter(u64);
+pub struct Jitter(u64);
 
 impl Jitter {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// From `seed`.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Before try `tries` (from 0): between half and all of 0.5, 1, 2, 4, 8 s, µs.
-    pub(crate) fn wait_us(&mut self, tries: u32) -> u64 {
+    pub fn wait_us(&mut self, tries: u32) -> u64 {
         let whole = FIRST_US.saturating_mul(1 << tries.min(8)).min(CAP_US);
         whole / 2 + self.next() % (whole / 2 + 1)
     }

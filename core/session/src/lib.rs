@@ -11,7 +11,7 @@
 //! ```
 //! It never gives up: a session outlives ten minutes (and more) without its phone. Only the server or the person ends it.
 
-mod backoff;
+pub mod backoff;
 mod event;
 mod link;
 mod moment;

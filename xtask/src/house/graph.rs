@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handlens-anchor", &["handlens-protocol"]),
     ("handlens-websocket", &[]),
     ("handlens-vault", &["handlens-protocol", "handlens-seal"]),
-    ("handlens-upload", &["handlens-protocol", "handlens-seal", "handlens-vault"]),
+    ("handlens-upload", &["handlens-protocol", "handlens-seal", "handlens-session", "handlens-vault"]),
     (
         "handlens-client",
         &[
