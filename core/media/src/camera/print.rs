@@ -233,14 +233,15 @@ mod tests {
     fn any_photograph_becomes_a_print() {
         for (width, height) in [(1, 1), (3, 900), (4_000, 10), (640, 427), (5_000, 3_300)] {
             let print = Print::new(&flat(width, height), 1_900.0, &mut Dice::new(1));
-            assert!((1.0..1.4).contains(&(print.size_m.x / 1.0)), "{width} × {height}");
+            assert!((0.7..1.5).contains(&print.size_m.x), "{width} × {height}");
             let Texels { quads, width: across, height: down, .. } = &print.luma;
             assert_eq!(quads.len(), across * down);
             let middle = quads[down / 2 * across + across / 2].to_le_bytes();
             assert!(middle.iter().all(|luma| luma.abs_diff(122) < 30), "{middle:?}");
             let [cb, cr] = &print.chroma;
             let at = cb.height / 2 * cb.width + cb.width / 2;
-            assert_eq!([cb.quads[at] & 255, cr.quads[at] & 255], [91, 176]);
+            let chroma = [cb, cr].map(|plane| plane.quads[at] & 255);
+            assert!(chroma[0].abs_diff(91) <= 1 && chroma[1].abs_diff(176) <= 1, "{chroma:?}");
             assert_eq!(quads[0], print.luma.beyond);
             assert_eq!(quads[(TABLE + PAPER / 2) * across + across / 2], u32::from_le_bytes([222; 4]));
         }

@@ -259,7 +259,7 @@ impl Scene {
             texels: channel.texels,
             moments: moment.to_plane.map(|to_plane| to_middles * to_plane),
             // Eyes see less of blur in colour.
-            shutters: if step == 1 { moment.shutters } else { moment.shutters.min(2) },
+            shutters: moment.shutters.div_ceil(step as u32),
             step: step as f64,
         };
         let width = self.size.width as usize / step;

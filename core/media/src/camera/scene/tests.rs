@@ -23,6 +23,16 @@ fn apply(map: [f64; 9], x: f64, y: f64) -> DVec2 {
     DVec2::new(a * x + b * y + c, d * x + e * y + f) / w
 }
 
+/// The centre of mass of a polygon: a square seen at a slant has it nearer to its near side.
+fn middle(corners: [DVec2; 4]) -> DVec2 {
+    let sides = (0..4).map(|index| (corners[index], corners[(index + 1) % 4]));
+    let (sum, area) = sides.fold((DVec2::ZERO, 0.0), |(sum, area), (a, b)| {
+        let part = (a - corners[0]).perp_dot(b - corners[0]);
+        (sum + (a + b + corners[0]) / 3.0 * part, area + part)
+    });
+    sum / area
+}
+
 /// The same seed and time give the same picture; another seed or time another.
 #[test]
 fn a_picture_can_be_taken_again() {
@@ -37,8 +47,9 @@ fn a_picture_can_be_taken_again() {
     assert!(first != picture(&other, 1_000_000));
 }
 
-/// The places that are found in the picture, with their centres of mass, are where the truth says, to a tenth of a pixel of 1280:
-/// blur, noise and shake do not move them. Another time's truth is another place (the control).
+/// What is found in the picture, by its centre of mass, is where the truth says: to a tenth of a pixel of 1280 on a tripod,
+/// to a seventh in a hand, whose way while the shutter is open is no straight line. Another time's truth is another place (the
+/// control).
 #[test]
 fn the_truth_is_true() {
     const DOTS: [(u32, u32); 3] = [(600, 400), (440, 300), (760, 520)];
@@ -51,14 +62,18 @@ fn the_truth_is_true() {
     }
     let jpeg = still::encode_rgb(&still::Rgb { size: Size::new(1_200, 800), bytes }, 95).unwrap();
     let size = Scene::SIZE;
-    let scene = Scene::open(&jpeg, 3, size, Script::default()).unwrap();
     let pixels = DVec2::new(f64::from(size.width), f64::from(size.height));
-    let (mut worst, mut control): (f64, f64) = (0.0, f64::INFINITY);
+    let hand = Scene::open(&jpeg, 3, size, Script::default()).unwrap();
+    let tripod = Scene::open(&jpeg, 3, size, Script { shake: 0.0, ..Script::default() }).unwrap();
+    let (mut worst, mut control) = ([0.0_f64; 2], f64::INFINITY);
     for step in 0..12 {
-        let capture_us = 500_000 + step * 370_000;
-        let picture = picture(&scene, capture_us);
+        let (scene, index) = [(&tripod, 0), (&hand, 1)][step % 2];
+        let capture_us = 500_000 + step as u64 * 370_000;
+        let picture = picture(scene, capture_us);
         for (x, y) in DOTS {
-            let place = |us| apply(scene.truth(us), f64::from(x) / 1_200.0, f64::from(y) / 800.0) * pixels;
+            let [x, y] = [x, y].map(f64::from);
+            let corners = [(x - 10.0, y - 10.0), (x + 10.0, y - 10.0), (x + 10.0, y + 10.0), (x - 10.0, y + 10.0)];
+            let place = |us| middle(corners.map(|(x, y)| apply(scene.truth(us), x / 1_200.0, y / 800.0) * pixels));
             let truth = place(capture_us);
             let (mut sum, mut mass) = (DVec2::ZERO, 0.0);
             for row in truth.y as usize - 30..truth.y as usize + 30 {
@@ -71,12 +86,14 @@ fn the_truth_is_true() {
                     }
                 }
             }
-            worst = worst.max((sum / mass).distance(truth));
-            control = control.min((sum / mass).distance(place(capture_us + 33_333)));
+            worst[index] = worst[index].max((sum / mass).distance(truth));
+            if index == 1 {
+                control = control.min((sum / mass).distance(place(capture_us + 33_333)));
+            }
         }
     }
-    println!("off by at most {worst:.3} px; by the next frame's truth at least {control:.3} px");
-    assert!(worst < 0.15 && control > worst);
+    println!("off by at most {worst:.3?} px; by the next frame's truth at least {control:.3} px");
+    assert!(worst[0] < 0.1 && worst[1] < 0.15 && control > worst[1]);
 }
 
 /// For a minute nothing but the print is seen nearly all the time, and its middle always.
@@ -129,8 +146,10 @@ fn the_script_is_played() {
     let (_, cb, cr) = covered.planes();
     let at = 45 * 160 + 40;
     assert!(cb[at].abs_diff(hand::CHROMA[0]) < 8 && cr[at].abs_diff(hand::CHROMA[1]) < 8);
-    let [dark, light, again] = [3_400_000, 3_600_000, 4_100_000].map(|us| mean(picture(&scene, us).planes().0));
-    assert!(light > dark + 10.0 && (again - dark).abs() < 6.0, "{dark} {light} {again}");
+    let plain = Scene::open(COFFEE, 7, SMALL, Script::default()).unwrap();
+    let brighter = |us| mean(picture(&scene, us).planes().0) - mean(picture(&plain, us).planes().0);
+    assert_eq!([brighter(3_400_000), brighter(4_100_000)], [0.0, 0.0]);
+    assert!(brighter(3_600_000) > 10.0, "{}", brighter(3_600_000));
     let away = picture(&scene, 6_000_000);
     let right: Vec<u8> = away.planes().0.chunks_exact(320).flat_map(|row| &row[240..]).copied().collect();
     assert!((mean(&right) - 82.0).abs() < 1.0, "{}", mean(&right));
