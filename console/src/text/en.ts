@@ -278,6 +278,7 @@ export const en = {
     swap: 'Swap camera',
     inset: 'Live picture',
     still: 'Frozen picture',
+    strip: 'Cameras and photos',
     cameras: 'Cameras',
     onStage: 'On stage',
     keys: 'Keys',

@@ -8,7 +8,10 @@
 export async function unreachable(page) {
   const count = await page.evaluate(() => {
     const controls = 'a[href], button, input, select, textarea, summary, [tabindex], [role="button"], [role="tab"], [role="switch"], [onclick]';
+    // What lies behind a modal dialog waits until it is closed.
+    const modal = document.querySelector('dialog:modal') ?? document;
     const usable = (element) =>
+      modal.contains(element) &&
       element.checkVisibility({ visibilityProperty: true }) &&
       element.getClientRects().length > 0 &&
       !element.matches(':disabled, [aria-disabled="true"], [type="hidden"]') &&
