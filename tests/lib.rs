@@ -5,6 +5,7 @@
 
 mod photo;
 mod process;
+mod viewer;
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 pub use photo::{PART, Photo};
-pub use process::Process;
+pub use process::{Phone, Process};
+pub use viewer::{Picture, Video, Viewer, record};
 
 pub const ORGANISATION: &str = "City Clinic";
 pub const PHONE: &str = "+1 (555) 010-0100";

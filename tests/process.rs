@@ -1,10 +1,12 @@
-//! `handlens serve` as a process of its own, to be killed.
+//! `handlens serve` and `handlens join` as processes of their own, to be killed.
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// A running `handlens serve`; killed when dropped.
 pub struct Process {
@@ -17,7 +19,13 @@ pub struct Process {
 impl Process {
     /// Starts it on `folder` and waits for its greeting.
     pub async fn start(folder: &Path) -> Self {
-        let mut child = handlens(folder, &["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_with(folder, &["--listen", "127.0.0.1:0"]).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn start_with(folder: &Path, settings: &[&str]) -> Self {
+        let mut command = handlens(folder, &["serve"]);
+        let mut child = command.args(settings).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut origin = None;
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -58,10 +66,71 @@ impl Process {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the test runner says where the program is")]
+/// A running `handlens join --json`; killed when dropped.
+pub struct Phone {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// What it has said so far.
+    pub said: Vec<Value>,
+}
+
+impl Phone {
+    /// Starts it with a link and flags.
+    pub fn start(link: &str, flags: &[&str]) -> Self {
+        let mut command = program(&["join", link, "--json"]);
+        let mut child = command.args(flags).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines, said: Vec::new() }
+    }
+
+    /// The next event of this name. Twenty seconds without one is a fault.
+    pub async fn until(&mut self, event: &str) -> Value {
+        let said = tokio::time::timeout(PATIENCE, async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                let said: Value = serde_json::from_str(&line).unwrap();
+                self.said.push(said.clone());
+                if said["event"] == event {
+                    return said;
+                }
+            }
+            panic!("the phone ended without saying {event}: {:?}", self.said)
+        });
+        said.await.unwrap_or_else(|_| panic!("the phone did not say {event}: {:?}", self.said))
+    }
+
+    /// SIGKILL: no destructor runs, no buffer is flushed.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// As Ctrl-C and a service manager do it. Gives its exit code and the account it ended with.
+    pub async fn stop(mut self) -> (Option<i32>, Value) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        self.end().await
+    }
+
+    /// Waits for its end. Gives its exit code and the account it ended with.
+    pub async fn end(mut self) -> (Option<i32>, Value) {
+        let frames = self.until("frames").await;
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("the phone does not end").unwrap();
+        (status.code(), frames)
+    }
+}
+
+/// What takes longer than this does not happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn handlens(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = program(arguments);
+    command.arg("--data").arg(folder.join("data"));
+    command
+}
+
+#[allow(clippy::disallowed_methods, reason = "the test runner says where the program is")]
+fn program(arguments: &[&str]) -> Command {
     let program = std::env::var("HANDLENS_BIN").expect("HANDLENS_BIN names the program; run `cargo xtask test rust`");
     let mut command = Command::new(program);
-    command.args(arguments).arg("--data").arg(folder.join("data")).env_remove("HANDLENS_BIN").kill_on_drop(true);
+    command.args(arguments).env_remove("HANDLENS_BIN").kill_on_drop(true);
     command
 }
