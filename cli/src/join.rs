@@ -70,7 +70,7 @@ const DECLINED: u8 = 3;
 const USELESS: u8 = 4;
 
 /// `handlens join`.
-pub(crate) fn run(command: Join) -> ExitCode {
+pub(crate) fn run(command: &Join) -> ExitCode {
     log_to_stderr();
     let json = command.json;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime");
@@ -83,7 +83,7 @@ pub(crate) fn run(command: Join) -> ExitCode {
     }
 }
 
-async fn join(command: Join) -> Result<ExitCode> {
+async fn join(command: &Join) -> Result<ExitCode> {
     let mut teller = Teller::new(command.json);
     let mut config = Config::new(command.link.parse()?);
     if let Some(folder) = &command.state {
@@ -111,7 +111,7 @@ async fn join(command: Join) -> Result<ExitCode> {
     visit.camera_opened(true);
     visit.allow(Purpose::Camera);
     visit.join(false);
-    let over = attend(&visit, &command, &told, &mut teller).await?;
+    let over = attend(&visit, command, &told, &mut teller).await?;
     drop(lens);
     teller.frames(&visit.account())?;
     Ok(teller.over(over)?.map_or(ExitCode::SUCCESS, ExitCode::from))

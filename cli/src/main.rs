@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "serve")]
         Command::Serve(command) => serve::run(command),
         #[cfg(feature = "join")]
-        Command::Join(command) => join::run(command),
+        Command::Join(command) => join::run(&command),
         #[cfg(feature = "serve")]
         Command::Admin(command) => serve::admin(command),
         Command::Audit(command) => audit::run(command),

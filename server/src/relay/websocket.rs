@@ -1,6 +1,7 @@
 //! The realtime plane on the HTTPS port, where UDP is blocked: MoQ over `qmux` over an axum WebSocket.
 
-use std::future::ready;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use futures::{Sink, SinkExt, Stream, StreamExt};
@@ -24,21 +25,40 @@ pub(super) fn negotiate(upgrade: WebSocketUpgrade) -> Result<WebSocketUpgrade, E
 /// The upgraded socket as a transport for MoQ. `None` when it carries no sub-protocol of ours.
 pub(super) fn transport(socket: WebSocket) -> Option<qmux::Session> {
     let protocol = socket.protocol()?.to_str().ok()?.to_owned();
-    Some(Upgraded::new(translate(socket)).with_alpn(&protocol).with_keep_alive(KeepAlive::default()).accept())
+    Some(Upgraded::new(Translated(socket)).with_alpn(&protocol).with_keep_alive(KeepAlive::default()).accept())
 }
 
-/// axum keeps its tungstenite to itself, so messages are handed over one by one.
-fn translate(
-    socket: WebSocket,
-) -> impl Stream<Item = Result<tungstenite::Message, tungstenite::Error>>
-+ Sink<tungstenite::Message, Error = tungstenite::Error>
-+ Unpin
-+ Send
-+ 'static {
-    socket
-        .map(|message| message.map(incoming).map_err(|error| lost(&error)))
-        .sink_map_err(|error| lost(&error))
-        .with(|message| ready(outgoing(message)))
+/// axum keeps its tungstenite to itself, so messages are handed over one by one. Written out, because `sink_map_err` panics
+/// at the second error, and a socket that is gone gives one for the last message and one for the close.
+struct Translated(WebSocket);
+
+impl Stream for Translated {
+    type Item = Result<tungstenite::Message, tungstenite::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.0.poll_next_unpin(cx);
+        next.map(|next| next.map(|message| message.map(incoming).map_err(|error| lost(&error))))
+    }
+}
+
+impl Sink<tungstenite::Message> for Translated {
+    type Error = tungstenite::Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready_unpin(cx).map_err(|error| lost(&error))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: tungstenite::Message) -> Result<(), Self::Error> {
+        self.0.start_send_unpin(outgoing(message)?).map_err(|error| lost(&error))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_flush_unpin(cx).map_err(|error| lost(&error))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_close_unpin(cx).map_err(|error| lost(&error))
+    }
 }
 
 fn lost(error: &axum::Error) -> tungstenite::Error {
