@@ -14,7 +14,7 @@
 //! # let position = Position { id, state: State::Tracked, error_px: 0.5, map, ghost: None };
 //! let mut picture = Rgb { size: Size::new(640, 360), bytes: vec![90; 3 * 640 * 360] };
 //! overlay::draw(&mut picture, &[(&mark, &position)]);
-//! # assert_eq!(picture.bytes[3 * (160 * 640 + 332)..][..3], [0, 229, 255]);
+//! # assert_eq!(picture.bytes[3 * (156 * 640 + 329)..][..3], [0, 229, 255]);
 //! ```
 
 #![expect(clippy::cast_possible_truncation, reason = "pixels and grey levels are small")]

@@ -24,14 +24,12 @@ const PAPER_COLOUR: [u8; 3] = [222, 127, 129];
 const TABLE_COLOUR: [u8; 3] = [82, 122, 134];
 
 /// Texels in a form that is quick to look up: each holds itself, its right, its lower and its lower right neighbour, one
-/// byte each from the lowest on.
+/// byte each from the lowest on. There are at least two rows, and the last texel is table.
 #[derive(Debug, Clone)]
 pub(super) struct Texels {
     pub(super) quads: Vec<u32>,
     pub(super) width: usize,
     pub(super) height: usize,
-    /// What there is beyond.
-    pub(super) beyond: u32,
 }
 
 /// The print, BT.601 over the limited range.
@@ -101,7 +99,7 @@ impl Texels {
                 *quad = u32::from_le_bytes([a, b, c, d]);
             }
         }
-        Self { quads, width, height, beyond: u32::from_le_bytes([beyond; 4]) }
+        Self { quads, width, height }
     }
 }
 
@@ -242,7 +240,7 @@ mod tests {
             let at = cb.height / 2 * cb.width + cb.width / 2;
             let chroma = [cb, cr].map(|plane| plane.quads[at] & 255);
             assert!(chroma[0].abs_diff(91) <= 1 && chroma[1].abs_diff(176) <= 1, "{chroma:?}");
-            assert_eq!(quads[0], print.luma.beyond);
+            assert_eq!([quads[0], quads[quads.len() - 1]], [u32::from_le_bytes([82; 4]); 2]);
             assert_eq!(quads[(TABLE + PAPER / 2) * across + across / 2], u32::from_le_bytes([222; 4]));
         }
     }

@@ -47,29 +47,27 @@ impl Row {
             places.resize(width, Place::default());
             trace(moment, exposure, index, places);
         }
+        // Places on the line through both moments, in 256ths of the way; two have the same spread there as the whole exposure.
         match exposure.shutters {
-            1 => self.gather::<1>(exposure.texels),
-            2 => self.gather::<2>(exposure.texels),
-            3 => self.gather::<3>(exposure.texels),
-            _ => self.gather::<4>(exposure.texels),
+            1 => self.gather(exposure.texels, [128]),
+            2 => self.gather(exposure.texels, [0, 256]),
+            3 => self.gather(exposure.texels, [-20, 128, 276]),
+            _ => self.gather(exposure.texels, [-38, 73, 183, 294]),
         }
     }
 
-    /// The sum of `S` shutters, evenly over the exposure.
-    fn gather<const S: usize>(&mut self, texels: &Texels) {
-        let Texels { quads, width, beyond, .. } = texels;
-        let across = *width as i32;
-        let parts: [i32; S] = std::array::from_fn(|shutter| {
-            let time = (shutter as f64 + 0.5) / S as f64 - 0.5;
-            (256.0 * (0.5 + time / (2.0 * CHORD))).round() as i32
-        });
+    /// The sum of what is seen at each part of the way.
+    #[inline(always)]
+    fn gather<const S: usize>(&mut self, texels: &Texels, parts: [i32; S]) {
+        let (quads, across, last) = (&texels.quads[..], texels.width as i32, texels.quads.len() - 1);
         let [begin, end] = &self.places;
         for ((sum, begin), end) in self.sums.iter_mut().zip(begin).zip(end) {
             let (du, dv) = (end.u - begin.u, end.v - begin.v);
             *sum = 0;
             for part in parts {
                 let (u, v) = (begin.u + ((du * part) >> 8), begin.v + ((dv * part) >> 8));
-                let quad = quads.get(((v >> 8) * across + (u >> 8)) as usize).copied().unwrap_or(*beyond);
+                // Whatever is outside of the table is the table's last corner.
+                let quad = quads[(((v >> 8) * across + (u >> 8)) as usize).min(last)];
                 *sum += blend(quad, (u & 255) as u32, (v & 255) as u32);
             }
         }
