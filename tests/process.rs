@@ -104,7 +104,7 @@ impl Phone {
     }
 
     /// As Ctrl-C and a service manager do it. Gives its exit code and the account it ended with.
-    pub async fn stop(mut self) -> (Option<i32>, Value) {
+    pub async fn stop(self) -> (Option<i32>, Value) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         self.end().await

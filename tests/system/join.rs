@@ -140,7 +140,8 @@ async fn a_phone_gets_through_without_udp() {
     let room = Room::open(&["--listen", "127.0.0.1:0", "--udp-listen", &listen, "--udp-announce", &announced]).await;
     let (phone, participant, live) = room.phone(&[]).await;
     assert_eq!(live["via"], "websocket");
-    let mut video = room.viewer(Some(port)).await.video(&participant).await;
+    let viewer = room.viewer(Some(port)).await;
+    let mut video = viewer.video(&participant).await;
     pictures(&mut video, 10).await;
     let (code, frames) = phone.stop().await;
     assert_eq!((code, frames["sent"].as_u64() >= Some(10)), (Some(0), true));
@@ -208,14 +209,16 @@ async fn a_phone_survives_its_server() {
     let listen = format!("127.0.0.1:{}", free_port());
     let mut room = Room::open(&["--listen", &listen]).await;
     let (mut phone, participant, _) = room.phone(&[]).await;
-    let mut video = room.viewer(None).await.video(&participant).await;
+    let viewer = room.viewer(None).await;
+    let mut video = viewer.video(&participant).await;
     let last_us = pictures(&mut video, 5).await;
 
     room.server.kill().await;
     phone.until("lost").await;
     room.server = Process::start_with(room.folder.path(), &["--listen", &listen]).await;
     phone.until("live").await;
-    let mut video = room.viewer(None).await.video(&participant).await;
+    let viewer = room.viewer(None).await;
+    let mut video = viewer.video(&participant).await;
     assert!(video.next().await.unwrap().capture_us > last_us);
     room.end().await;
     assert_eq!(phone.end().await.0, Some(0));
@@ -245,7 +248,8 @@ async fn a_killed_phone_resumes_its_place() {
         assert_eq!(phone.until("joined").await["participant"], participant);
     }
     phone.until("live").await;
-    let mut video = room.viewer(None).await.video(&participant).await;
+    let viewer = room.viewer(None).await;
+    let mut video = viewer.video(&participant).await;
     pictures(&mut video, 3).await;
     let view = room.sam.get(&room.path).await.ok().body;
     assert_eq!(view["state"]["participants"].as_array().unwrap().len(), 2, "{view}");
