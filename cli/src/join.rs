@@ -4,18 +4,19 @@ mod lens;
 mod record;
 mod tell;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use handlens_client::{Client, Config, Event, Folder, Life, Over, Visit};
+use handlens_client::{Client, Config, Event, FileKey, Folder, Life, Outbox, Over, Photo, Quota, Vault, Visit};
+use handlens_protocol::RequestId;
 use handlens_protocol::consent::Purpose;
 use tracing_subscriber::EnvFilter;
 
-use lens::Lens;
+use lens::{Lens, Shot};
 use record::{Recorder, Told};
 use tell::Teller;
 
@@ -44,13 +45,15 @@ pub(crate) struct Join {
     /// where the marks were said to be.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// How this person answers when asked for a photo: `no` says so, `yes` leaves it open until one is taken.
-    #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Photo::Yes)]
-    photo: Photo,
+    /// How this person answers when asked for a photo: `yes` allows photos and takes one, sealed on this phone before it is
+    /// sent; `no` says so.
+    #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Reply::Yes)]
+    photo: Reply,
     /// Leaves after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     leave_after: Option<u64>,
-    /// Keeps this phone's key in a folder, so that a program that was killed resumes its place.
+    /// Keeps this phone's key and its sealed photos in a folder, so that a program that was killed resumes its place, and
+    /// what was not sent goes with the next start.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Says everything as JSON, one event a line.
@@ -59,11 +62,13 @@ pub(crate) struct Join {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Photo {
+enum Reply {
     Yes,
     No,
 }
 
+/// How long photos are sent after the visit is over; what is left goes with the next start.
+const SENDING: Duration = Duration::from_secs(30);
 /// Turned away by the technician.
 const DECLINED: u8 = 3;
 /// The link leads nowhere.
@@ -86,9 +91,12 @@ pub(crate) fn run(command: &Join) -> ExitCode {
 async fn join(command: &Join) -> Result<ExitCode> {
     let mut teller = Teller::new(command.json);
     let mut config = Config::new(command.link.parse()?);
+    // Without a folder of its own this phone forgets everything at its end.
+    let passing = tempfile::tempdir().context("no folder for photos")?;
     if let Some(folder) = &command.state {
         config.keeper = Arc::new(Folder::new(folder.clone()));
     }
+    config.vault = Some(vault(command.state.as_deref().unwrap_or(passing.path()))?);
     let photograph = match &command.scene {
         Some(path) => {
             Some(std::fs::read(path).with_context(|| format!("the photograph {} cannot be read", path.display()))?)
@@ -101,6 +109,7 @@ async fn join(command: &Join) -> Result<ExitCode> {
         // Whatever it was, joining tells it better.
         Err(error) => tracing::debug!(%error, "the link was not looked at"),
     }
+    let outbox = client.outbox().context("no vault")?;
     let visit = client.visit()?;
     let told = Told::default();
     let recorder = match &command.record {
@@ -111,14 +120,59 @@ async fn join(command: &Join) -> Result<ExitCode> {
     visit.camera_opened(true);
     visit.allow(Purpose::Camera);
     visit.join(false);
-    let over = attend(&visit, command, &told, &mut teller).await?;
+    let over = attend(&visit, &lens, &outbox, command, &told, &mut teller).await?;
     drop(lens);
+    send_rest(&outbox, &teller).await?;
     teller.frames(&visit.account())?;
     Ok(teller.over(over)?.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
+/// This phone's vault, in a folder that only its owner reads.
+fn vault(folder: &Path) -> Result<Arc<Vault>> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    let key = FileKey::open(&folder.join("vault.key")).context("the key of this phone's photos")?;
+    Ok(Arc::new(Vault::open(&folder.join("vault.db"), &key, Quota::default()).context("this phone's photos")?))
+}
+
+/// Sends what is left, for a while.
+async fn send_rest(outbox: &Outbox, teller: &Teller) -> Result<()> {
+    let mut idle = std::pin::pin!(tokio::time::timeout(SENDING, outbox.idle()));
+    loop {
+        tokio::select! {
+            biased;
+            Some(sent) = outbox.next() => teller.sent(sent)?,
+            _ = &mut idle => return Ok(()),
+        }
+    }
+}
+
+/// Takes the photo that was asked for.
+async fn photograph(visit: &Visit, lens: &Lens, request: RequestId, teller: &Teller) -> Result<()> {
+    let kept = async {
+        let Shot { jpeg, size, capture_us } = lens.photo().await?;
+        let request = Some(request);
+        let photo = Photo { request, jpeg, width: size.width, height: size.height, capture_us };
+        anyhow::Ok(visit.photo(photo).await?)
+    };
+    match kept.await {
+        Ok(taken) => teller.photo(&taken, Some(request)),
+        Err(error) => teller.no_photo(&error),
+    }
+}
+
 /// Tells what happens until the visit is over.
-async fn attend(visit: &Visit, command: &Join, told: &Told, teller: &mut Teller) -> Result<Option<Over>> {
+async fn attend(
+    visit: &Visit,
+    lens: &Lens,
+    outbox: &Outbox,
+    command: &Join,
+    told: &Told,
+    teller: &mut Teller,
+) -> Result<Option<Over>> {
     let patience = async {
         match command.leave_after {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -131,6 +185,10 @@ async fn attend(visit: &Visit, command: &Join, told: &Told, teller: &mut Teller)
     loop {
         let event = tokio::select! {
             event = visit.next_event() => event,
+            Some(sent) = outbox.next() => {
+                teller.sent(sent)?;
+                continue;
+            }
             () = &mut patience, if !leaving => {
                 leaving = true;
                 visit.leave();
@@ -152,11 +210,6 @@ async fn attend(visit: &Visit, command: &Join, told: &Told, teller: &mut Teller)
         if let Event::Moved(Life::Over(how)) = &event {
             over = Some(*how);
         }
-        if let Event::Photo(Some(photo)) = &event
-            && command.photo == Photo::No
-        {
-            visit.decline_photo(photo.id);
-        }
         if let Event::Marks(set) = &event {
             *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(set));
         }
@@ -164,6 +217,15 @@ async fn attend(visit: &Visit, command: &Join, told: &Told, teller: &mut Teller)
             visit.stop();
         }
         teller.event(&event)?;
+        if let Event::Photo(Some(asked)) = &event {
+            match command.photo {
+                Reply::No => visit.decline_photo(asked.id),
+                Reply::Yes => {
+                    visit.allow(Purpose::Snapshots);
+                    photograph(visit, lens, asked.id, teller).await?;
+                }
+            }
+        }
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use handlens_client::{Camera, Visit, capture_us};
-use handlens_media::Rotation;
 use handlens_media::camera::{Scene, Script};
-use handlens_media::frame::{Frame, Layout, Picture, TrackingState};
+use handlens_media::frame::{Frame, Layout, Picture, Size, TrackingState, View};
+use handlens_media::{Colour, Rotation, still};
 use handlens_protocol::pose::Sample;
+use tokio::sync::oneshot;
 
 use super::record::Recorder;
 
@@ -18,9 +19,20 @@ const INTERVAL_US: u64 = 33_333;
 /// A cup of coffee, for whoever brings no photograph.
 const COFFEE: &[u8] = include_bytes!("../../../tests/data/coffee.jpg");
 
+/// Quality of a photo.
+const QUALITY: u8 = 90;
+
+/// A photo, as a phone's camera would give it.
+pub(super) struct Shot {
+    pub(super) jpeg: Vec<u8>,
+    pub(super) size: Size,
+    pub(super) capture_us: u64,
+}
+
 /// A camera that runs until it is dropped.
 pub(super) struct Lens {
-    stop: Option<Sender<()>>,
+    /// Whoever wants a photo; dropped, it stops.
+    wishes: Option<Sender<oneshot::Sender<Shot>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -37,16 +49,27 @@ impl Lens {
         if tracking {
             camera.surfaces(&[scene.plane()]);
         }
-        let running = Running { scene, camera, tracking, recorder, begun_us: capture_us(), posed_us: 0 };
-        let (stop, stopped) = channel();
-        let thread = thread::Builder::new().name("handlens-lens".to_owned()).spawn(move || running.run(&stopped));
-        Ok(Self { stop: Some(stop), thread: Some(thread.context("no thread for the camera")?) })
+        let running =
+            Running { scene, camera, tracking, recorder, begun_us: capture_us(), posed_us: 0, wished: Vec::new() };
+        let (wishes, wished) = channel();
+        let thread = thread::Builder::new().name("handlens-lens".to_owned()).spawn(move || running.run(&wished));
+        Ok(Self { wishes: Some(wishes), thread: Some(thread.context("no thread for the camera")?) })
+    }
+}
+
+impl Lens {
+    /// The next frame as a photo.
+    pub(super) async fn photo(&self) -> Result<Shot> {
+        let (wish, shot) = oneshot::channel();
+        let wishes = self.wishes.as_ref().context("the camera stands")?;
+        wishes.send(wish).context("the camera stands")?;
+        shot.await.context("the camera gave no photo")
     }
 }
 
 impl Drop for Lens {
     fn drop(&mut self) {
-        self.stop = None;
+        self.wishes = None;
         if let Some(thread) = self.thread.take() {
             // A panic there was already printed.
             let _ = thread.join();
@@ -63,22 +86,40 @@ struct Running {
     begun_us: u64,
     /// Up to when poses were given, in the scene's time.
     posed_us: u64,
+    /// Who waits for a photo.
+    wished: Vec<oneshot::Sender<Shot>>,
 }
 
 impl Running {
-    fn run(mut self, stopped: &Receiver<()>) {
+    fn run(mut self, wishes: &Receiver<oneshot::Sender<Shot>>) {
         let mut picture = Picture::default();
         let mut due_us = self.begun_us;
         loop {
             let rest = Duration::from_micros(due_us.saturating_sub(capture_us()));
-            match stopped.recv_timeout(rest) {
+            match wishes.recv_timeout(rest) {
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(wish) => {
+                    self.wished.push(wish);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             let captured_us = due_us;
             self.take(captured_us, &mut picture);
             // A machine that cannot keep up takes fewer pictures, it does not fall behind.
             due_us = (due_us + INTERVAL_US).max(capture_us());
+        }
+    }
+
+    /// Gives the frame to whoever waits for a photo.
+    fn expose(&mut self, picture: &Picture, frame: &Frame) {
+        for wish in self.wished.drain(..) {
+            let view = View::contiguous(picture.bytes(), frame).map_err(still::Error::from);
+            match view.and_then(|view| still::encode(view, Colour::default(), QUALITY)) {
+                // Who left waits no more.
+                Ok(jpeg) => drop(wish.send(Shot { jpeg, size: frame.size, capture_us: frame.capture_us })),
+                Err(error) => tracing::warn!(%error, "no photo"),
+            }
         }
     }
 
@@ -96,6 +137,7 @@ impl Running {
             frame.sight.tracking = TrackingState::Normal;
         }
         self.camera.frame(picture.bytes(), &frame);
+        self.expose(picture, &frame);
         if let Some(recorder) = &mut self.recorder
             && let Err(error) = recorder.frame(captured_us, picture, self.scene.truth(scene_us))
         {

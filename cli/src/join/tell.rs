@@ -3,7 +3,8 @@
 use std::io::{Write as _, stderr, stdout};
 
 use anyhow::Result;
-use handlens_client::{Account, Event, Life, Over, Via};
+use handlens_client::{Account, Event, Life, Over, Sent, Taken, Via};
+use handlens_protocol::RequestId;
 use handlens_protocol::api::Peek;
 use handlens_protocol::consent::Purpose;
 use serde_json::{Value, json};
@@ -76,7 +77,7 @@ impl Teller {
             Event::Photo(photo) => {
                 let sentence =
                     if photo.is_some() { "The technician asks for a photo." } else { "No photo is asked for." };
-                self.say(json!({"event": "photo", "request": photo.map(|photo| photo.id)}), sentence)
+                self.say(json!({"event": "photo_asked", "request": photo.map(|photo| photo.id)}), sentence)
             }
             Event::Marks(set) => {
                 let marks: Vec<_> = set.marks.iter().map(|mark| mark.id).collect();
@@ -93,6 +94,35 @@ impl Teller {
             ),
             // What a later core may tell.
             _ => Ok(()),
+        }
+    }
+
+    /// A photo is in the vault: the digest is that of what was sealed.
+    pub(super) fn photo(&self, taken: &Taken, request: Option<RequestId>) -> Result<()> {
+        let Taken { object, bytes, sha256 } = taken;
+        let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.say(
+            json!({"event": "photo", "object": object, "bytes": bytes, "sha256": sha256, "request": request}),
+            &format!("A photo of {bytes} bytes is sealed on this phone ({object})."),
+        )
+    }
+
+    /// A photo that was not taken.
+    pub(super) fn no_photo(&self, why: &anyhow::Error) -> Result<()> {
+        self.say(json!({"event": "no_photo", "detail": format!("{why:#}")}), &format!("No photo: {why:#}."))
+    }
+
+    /// What became of a photo.
+    pub(super) fn sent(&self, sent: Sent) -> Result<()> {
+        match sent {
+            Sent::Received(object) => self.say(
+                json!({"event": "receipt", "object": object, "verified": true}),
+                &format!("The server has the photo {object}; it left this phone."),
+            ),
+            Sent::Stopped(object, why) => self.say(
+                json!({"event": "not_sent", "object": object, "detail": why.to_string()}),
+                &format!("The photo {object} stays on this phone: {why}."),
+            ),
         }
     }
 

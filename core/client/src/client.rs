@@ -1,7 +1,7 @@
 //! The two handles: a client for one link, and its visit.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use handlens_protocol::RequestId;
 use handlens_protocol::api::Peek;
@@ -18,7 +18,9 @@ use crate::error::Error;
 use crate::event::{Event, Mailbox};
 use crate::http::Http;
 use crate::marks::Marks;
+use crate::outbox::Outbox;
 use crate::publish::{Account, Publisher};
+use crate::snapshot::{self, Album, Photo, Taken};
 use crate::visit::{Command, Parts, Task};
 
 /// Records of frames that wait for a screen: two seconds of them.
@@ -28,6 +30,7 @@ const POSITIONS: usize = 64;
 pub struct Client {
     config: Config,
     http: Arc<Http>,
+    outbox: OnceLock<Option<Arc<Outbox>>>,
 }
 
 impl Client {
@@ -37,7 +40,7 @@ impl Client {
     /// [`Error::Tls`] and [`Error::Http`], when the system has no trust store, or none that can be used.
     pub fn new(config: Config) -> Result<Self, Error> {
         let http = Arc::new(Http::new(&config.link)?);
-        Ok(Self { config, http })
+        Ok(Self { config, http, outbox: OnceLock::new() })
     }
 
     /// Who invites, and the words a person reads before they allow anything.
@@ -46,6 +49,12 @@ impl Client {
     /// [`Error::Refused`], [`Error::Unreachable`], [`Error::NotUnderstood`].
     pub async fn peek(&self) -> Result<Peek, Error> {
         Ok(self.http.peek(self.config.link.secret()).await?)
+    }
+
+    /// Begins to send what the vault holds, if there is one; call it inside a tokio runtime. It outlives every visit.
+    pub fn outbox(&self) -> Option<Arc<Outbox>> {
+        let start = || Some(Arc::new(Outbox::start(Arc::clone(self.config.vault.as_ref()?), self.http.client())));
+        self.outbox.get_or_init(start).clone()
     }
 
     /// Begins a visit; call it inside a tokio runtime. It does nothing until it is told to.
@@ -57,24 +66,30 @@ impl Client {
         getrandom::fill(&mut seed)?;
         let publisher = Arc::new(Publisher::start(handlens_media::Config { colour: self.config.colour })?);
         let (positions, _) = broadcast::channel(POSITIONS);
-        let (published, shown) = (Arc::clone(&publisher), positions.clone());
+        let album = Arc::new(Album::default());
+        let (published, shown, remembered) = (Arc::clone(&publisher), positions.clone(), Arc::clone(&album));
         let marks = Arc::new(Marks::start(Box::new(move |frame| {
             published.tell_marks(&frame);
+            let frame = Arc::new(frame);
+            remembered.record(&frame);
             // Nobody has to look.
-            let _ = shown.send(Arc::new(frame));
+            let _ = shown.send(frame);
         }))?);
         let mailbox = Arc::new(Mailbox::default());
+        let outbox = self.outbox();
         let parts = Parts {
             config: self.config.clone(),
             http: Arc::clone(&self.http),
             publisher: Arc::clone(&publisher),
             marks: Arc::clone(&marks),
             mailbox: Arc::clone(&mailbox),
+            album: Arc::clone(&album),
+            outbox: outbox.clone(),
             seed: u64::from_le_bytes(seed),
         };
         let (commands, inbox) = mpsc::unbounded_channel();
         let task = tokio::spawn(Task::new(parts).run(inbox));
-        Ok(Visit { commands, mailbox, publisher, marks, positions, task })
+        Ok(Visit { commands, mailbox, publisher, marks, positions, album, outbox, task })
     }
 }
 
@@ -92,6 +107,8 @@ pub struct Visit {
     publisher: Arc<Publisher>,
     marks: Arc<Marks>,
     positions: broadcast::Sender<Arc<mark::Frame>>,
+    album: Arc<Album>,
+    outbox: Option<Arc<Outbox>>,
     task: JoinHandle<()>,
 }
 
@@ -134,6 +151,17 @@ impl Visit {
     /// The operating system says that there is another network, or one again.
     pub fn network_changed(&self) {
         self.tell(Input::NetworkChanged);
+    }
+
+    /// Seals a photograph into the vault, with the marks and their places on it, and returns when it is durable. It is sent
+    /// from there by the [`Outbox`], as soon as the server knows that photos are allowed ([`Self::allow`]).
+    ///
+    /// # Errors
+    /// Nothing was kept: [`Error::NoVault`], [`Error::NotJoined`], [`Error::Answered`], [`Error::Photo`], [`Error::Vault`],
+    /// [`Error::Stopping`].
+    pub async fn photo(&self, photo: Photo) -> Result<Taken, Error> {
+        let outbox = self.outbox.as_ref().ok_or(Error::NoVault)?;
+        snapshot::keep(&self.album, outbox, photo).await
     }
 
     /// "No" to a photo.

@@ -8,6 +8,7 @@ use data_encoding::BASE64URL_NOPAD;
 use handlens_media::Colour;
 use handlens_protocol::Secret;
 use handlens_protocol::limits::INVITE_SECRET_BYTES;
+use handlens_vault::Vault;
 use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
@@ -28,13 +29,15 @@ pub struct Config {
     pub keeper: Arc<dyn Keeper>,
     /// The colours of the pixels that will be submitted.
     pub colour: Colour,
+    /// Where photos are kept until the server has them; without one none can be taken.
+    pub vault: Option<Arc<Vault>>,
 }
 
 impl Config {
     /// For `link`, on a device whose key dies with the program.
     pub fn new(link: Link) -> Self {
         let device = format!("Handlens on {}", system());
-        Self { link, device, keeper: Arc::new(Forgetful), colour: Colour::default() }
+        Self { link, device, keeper: Arc::new(Forgetful), colour: Colour::default(), vault: None }
     }
 }
 

@@ -38,6 +38,24 @@ pub enum Error {
     /// No randomness.
     #[error("no randomness: {0}")]
     Random(#[from] getrandom::Error),
+    /// There is no vault to keep photos in.
+    #[error("this device has no place to keep photos in. The photo was not kept")]
+    NoVault,
+    /// Nobody said yet whom photos are for.
+    #[error("this device has not joined yet. The photo was not kept")]
+    NotJoined,
+    /// The request was answered before, perhaps by a program that was killed since.
+    #[error("this request for a photo was answered already. No second photo was kept")]
+    Answered,
+    /// The photo was not kept.
+    #[error("the photo was not kept: {0}")]
+    Vault(#[source] handlens_vault::Error),
+    /// What is said of a photo does not fit.
+    #[error("the photo was not kept: {0}")]
+    Photo(#[source] handlens_protocol::snapshot::Invalid),
+    /// The program ends.
+    #[error("the program ends. The photo was not kept")]
+    Stopping,
     /// The frame path could not be started.
     #[error(transparent)]
     Media(#[from] handlens_media::encode::Error),

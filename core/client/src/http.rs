@@ -22,6 +22,7 @@ use url::Url;
 
 use crate::clock;
 use crate::config::Link;
+use crate::courier::Courier;
 use crate::error::Error;
 use crate::events::Parser;
 use crate::tls;
@@ -81,6 +82,16 @@ impl Http {
     /// The server: scheme, host, port.
     pub(crate) const fn origin(&self) -> &Url {
         &self.origin
+    }
+
+    /// Uploads as this guest, once there is a login.
+    pub(crate) fn courier(&self) -> Option<Courier> {
+        Some(Courier::new(self.client.clone(), self.origin.clone(), self.cookie()?))
+    }
+
+    /// The connections, for other requests.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        self.client.clone()
     }
 
     /// The `Cookie` header of this guest, for the WebSocket.
@@ -203,7 +214,7 @@ impl Events {
 }
 
 /// A body, up to its bound.
-async fn whole(response: Response) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn whole(response: Response) -> Result<Vec<u8>, Failure> {
     let mut stream = response.bytes_stream();
     let mut body = Vec::new();
     while let Some(bytes) = stream.next().await {
@@ -216,7 +227,7 @@ async fn whole(response: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|_| Failure::NotUnderstood)
 }
 

@@ -30,12 +30,16 @@
 //!  Visit ◀── events ────────────┤      Camera ──▶ publish      └▶ state, marks, reports
 //!                               └────────┴─────▶ marks ── Anchors, on a thread of their own
 //! ```
+//! A photo goes another way: [`Visit::photo`] seals it into the vault, and the [`Outbox`] sends it over HTTPS, also after a kill
+//! and after the end.
+//!
 //! It never gives up: without network it goes on trying for as long as the session lasts.
 
 mod camera;
 mod client;
 mod clock;
 mod config;
+mod courier;
 mod device;
 mod error;
 mod event;
@@ -43,7 +47,9 @@ mod events;
 mod hang;
 mod http;
 mod marks;
+mod outbox;
 mod publish;
+mod snapshot;
 mod tls;
 mod transport;
 mod visit;
@@ -56,4 +62,10 @@ pub use device::{Folder, Forgetful, Keeper, Kept};
 pub use error::Error;
 pub use event::Event;
 pub use handlens_session::{Life, Over, Via};
+pub use handlens_upload::Stopped;
+#[cfg(unix)]
+pub use handlens_vault::FileKey;
+pub use handlens_vault::{Error as VaultError, KeyFault, KeyVault, Quota, Vault};
+pub use outbox::{Outbox, Sent};
 pub use publish::Account;
+pub use snapshot::{Photo, Taken};

@@ -16,11 +16,16 @@ use std::thread::{self, JoinHandle};
 use handlens_media::convert::{self, Grey};
 use handlens_media::frame::{Frame, Rotation, Scale, Sight, View};
 use handlens_protocol::ParticipantId;
-use handlens_protocol::mark::MarkSet;
+use handlens_protocol::mark::{Mark, MarkSet, Position};
 use handlens_protocol::pose::{self, Plane, Sample};
 
 use crate::error::Error;
 use follower::Follower;
+
+/// What is said of a mark whose place is not known.
+pub(crate) fn nowhere(mark: &Mark) -> Position {
+    follower::nowhere(mark)
+}
 
 /// The longer side of what is tracked, pixels.
 const LONG_SIDE: u32 = 640;

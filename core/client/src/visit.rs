@@ -30,7 +30,9 @@ use crate::config::Config;
 use crate::event::{Event, Mailbox};
 use crate::http::{Failure, Http};
 use crate::marks::Marks;
+use crate::outbox::Outbox;
 use crate::publish::Publisher;
+use crate::snapshot::{self, Album};
 use crate::transport::{self, Connection};
 use follow::News;
 
@@ -60,6 +62,8 @@ pub(crate) struct Parts {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) marks: Arc<Marks>,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) album: Arc<Album>,
+    pub(crate) outbox: Option<Arc<Outbox>>,
     pub(crate) seed: u64,
 }
 
@@ -103,6 +107,8 @@ pub(crate) struct Task {
     drawn: HashMap<u64, (u64, Moment)>,
     held: Vec<u64>,
     photo: Option<PhotoRequest>,
+    /// The server knows that photos are allowed.
+    photos: bool,
     watchers: Vec<String>,
 }
 
@@ -138,6 +144,7 @@ impl Task {
             drawn: HashMap::new(),
             held: Vec::new(),
             photo: None,
+            photos: false,
             watchers: Vec::new(),
         }
     }
@@ -149,7 +156,12 @@ impl Task {
             let wait = self.session.next_wakeup().map(|at| Duration::from_micros(at.since_us(now)));
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Input(input)) => self.happens(input),
+                    Some(Command::Input(input)) => {
+                        if let (Input::NetworkChanged, Some(outbox)) = (input, &self.parts.outbox) {
+                            outbox.network_changed();
+                        }
+                        self.happens(input);
+                    }
                     Some(Command::DeclinePhoto(request)) => self.decline(request),
                     Some(Command::Stop) | None => break,
                 },
@@ -262,6 +274,7 @@ impl Task {
                 };
                 let view = Arc::new(view);
                 self.view = Some(Arc::clone(&view));
+                self.known_as(&view);
                 self.tell(Event::Joined { view, took });
                 self.happens(Input::Answered(number, Answer::View(told)));
             }
@@ -365,6 +378,7 @@ impl Task {
             News::Event(event) => self.event(&event),
             News::Refused(kind) => self.happens(Input::Refused(kind)),
             News::Marks(set) => {
+                self.parts.album.set(&set);
                 if let Some(me) = self.me() {
                     self.parts.marks.set(me, Arc::clone(&set));
                 }
@@ -384,6 +398,7 @@ impl Task {
         let GuestEvent { presence, phase, grants, frozen, photo } = event;
         self.show(*frozen, *photo);
         let grants = Grants::of(grants.iter().copied());
+        self.allowed(grants);
         self.happens(Input::Told(Told { presence: *presence, phase: *phase, grants }));
     }
 
@@ -401,6 +416,7 @@ impl Task {
         }
         self.show(state.frozen, state.photo);
         let grants = Grants::of(me.grants.iter().copied());
+        self.allowed(grants);
         self.happens(Input::Told(Told { presence: me.presence, phase: state.phase, grants }));
     }
 
@@ -418,6 +434,32 @@ impl Task {
             self.photo = photo;
             self.tell(Event::Photo(photo));
         }
+    }
+
+    /// What waits in the vault for this session is sent with the login that came now.
+    fn known_as(&mut self, view: &GuestView) {
+        let pass = self.parts.http.courier().and_then(|courier| courier.pass());
+        self.parts.album.joined(view, pass);
+        let (Some(outbox), Some(recipient)) = (self.parts.outbox.clone(), self.parts.album.recipient()) else { return };
+        self.work.spawn(async move {
+            if let Err(error) = snapshot::renew(Arc::clone(outbox.vault()), recipient).await {
+                tracing::warn!(%error, "what waits is sent with an older login");
+            }
+            outbox.again();
+            Done::Aside
+        });
+    }
+
+    /// What the server refused for want of a grant may be taken now.
+    fn allowed(&mut self, grants: Grants) {
+        let photos = grants.contains(Purpose::Snapshots);
+        if photos
+            && !self.photos
+            && let Some(outbox) = &self.parts.outbox
+        {
+            outbox.again();
+        }
+        self.photos = photos;
     }
 
     /// Keeps the pictures that others look at or draw on: the still first.

@@ -144,7 +144,7 @@ fn place(anchors: &mut Anchors, mark: &Mark, placed: &mut HashSet<MarkId>) {
 }
 
 /// What is said of a mark whose frame nobody remembers: a ghost where it was drawn.
-fn nowhere(mark: &Mark) -> Position {
+pub(super) fn nowhere(mark: &Mark) -> Position {
     let points = mark.geometry.points();
     let mean = |of: fn(&Point) -> f32| {
         let many = f32::from(u16::try_from(points.len().max(1)).unwrap_or(u16::MAX));
