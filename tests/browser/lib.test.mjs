@@ -16,6 +16,7 @@ import { unreachable } from './lib/keyboard.mjs';
 import * as ports from './lib/ports.mjs';
 import { Server } from './lib/server.mjs';
 import { Shots } from './lib/shots.mjs';
+import { apply, compare, inverse, percentile, pointsOf } from './lib/truth.mjs';
 
 const GOOD = `<!doctype html><html lang="en"><title>Clinic</title><meta name="viewport" content="width=device-width">
 <style>button { font-size: 1rem; padding: 1rem } body { font-size: 1rem }</style>
@@ -159,4 +160,24 @@ test('pictures are kept in order', async () => {
   assert.deepEqual(shots.paths.map((file) => path.basename(file)), ['01-first.png', '02-second.png']);
   assert.equal((await fs.readFile(shots.paths[1])).subarray(1, 4).toString(), 'PNG');
   await fs.rm(folder, { recursive: true });
+});
+
+// A mark that follows its print is right whatever the camera does, and one that stands still while the print moves is found out.
+test('marks are held against the truth', () => {
+  const tilted = (x) => [1.1, 0.05, x, -0.03, 0.95, 0.02, 0.08, -0.04, 1];
+  const truth = new Map(Array.from({ length: 50 }, (_, frame) => [frame * 33_333, tilted(frame / 500)]));
+  const mark = { id: 'mrk_1', capture_us: 33_333, geometry: { kind: 'arrow', from: { x: 0.4, y: 0.4 }, to: { x: 0.5, y: 0.6 } } };
+  const onPrint = pointsOf(mark.geometry).map(({ x, y }) => apply(inverse(truth.get(33_333)), [x, y]));
+  const painted = (place) => [...truth].map(([capture_us, now]) => ({
+    capture_us, width: 1280, height: 720, marks: [{ id: 'mrk_1', state: 'tracked', points: place(now) }],
+  }));
+  const right = compare(painted((now) => onPrint.map((point) => apply(now, point))), truth, [mark]);
+  assert.equal(right.tracked, 49, 'its own frame proves nothing');
+  assert.ok(percentile(right.errors_px, 1) < 1e-6, String(percentile(right.errors_px, 1)));
+  assert.equal(right.wrong_while_tracked, 0);
+
+  const still = compare(painted(() => [[0.4, 0.4], [0.5, 0.6]]), truth, [mark]);
+  assert.ok(still.wrong_while_tracked > 30, 'the control: a mark that stands still is wrong');
+  const off = compare(painted((now) => onPrint.map((point) => apply(now, point)).map(([x, y]) => [x + 1 / 640, y])), truth, [mark]);
+  assert.ok(Math.abs(percentile(off.errors_px, 0.5) - 1) < 1e-6, 'one pixel is one pixel');
 });

@@ -99,7 +99,7 @@ fn empty(folder: &PathBuf) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let ours = path.extension().is_some_and(|kind| kind == "png" || kind == "json");
+        let ours = path.extension().is_some_and(|kind| kind == "png" || kind == "jpg" || kind == "json");
         if ours {
             std::fs::remove_file(&path)?;
         }

@@ -16,11 +16,11 @@ export class Shots {
     return this.keep(name, await page.screenshot({ animations: 'disabled' }));
   }
 
-  /** Keeps a PNG that was made elsewhere, such as what a phone's owner saw. */
-  async keep(name, png) {
+  /** Keeps a picture that was made elsewhere, such as what a phone's owner saw. */
+  async keep(name, picture, kind = 'png') {
     await fs.mkdir(this.folder, { recursive: true });
-    const file = path.join(this.folder, `${String(this.#taken.length + 1).padStart(2, '0')}-${name}.png`);
-    await fs.writeFile(file, png);
+    const file = path.join(this.folder, `${String(this.#taken.length + 1).padStart(2, '0')}-${name}.${kind}`);
+    await fs.writeFile(file, picture);
     this.#taken.push(file);
     return file;
   }
