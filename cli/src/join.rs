@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use handlens_client::{Client, Config, Event, FileKey, Folder, Life, Outbox, Over, Photo, Quota, Vault, Visit};
+use handlens_media::Size;
 use handlens_protocol::RequestId;
 use handlens_protocol::consent::Purpose;
 use tracing_subscriber::EnvFilter;
@@ -38,6 +39,9 @@ pub(crate) struct Join {
     /// What the hand that holds the camera does: the same number, the same movements.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Size of the camera's pictures; a smaller one suits a small machine.
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = size)]
+    size: Size,
     /// The phone has no AR: neither poses nor planes.
     #[arg(long)]
     no_tracking: bool,
@@ -116,7 +120,7 @@ async fn join(command: &Join) -> Result<ExitCode> {
         Some(folder) => Some(Recorder::open(folder, visit.positions(), Arc::clone(&told))?),
         None => None,
     };
-    let lens = Lens::open(photograph.as_deref(), command.seed, !command.no_tracking, recorder, &visit)?;
+    let lens = Lens::open(photograph.as_deref(), command.seed, command.size, !command.no_tracking, recorder, &visit)?;
     visit.camera_opened(true);
     visit.allow(Purpose::Camera);
     visit.join(false);
@@ -227,6 +231,14 @@ async fn attend(
             }
         }
     }
+}
+
+/// `640x360`, as a camera can have it.
+fn size(text: &str) -> Result<Size, String> {
+    let wrong = || "a size is WIDTHxHEIGHT in pixels, both even, e.g. 640x360".to_owned();
+    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+    let size = Size::new(width.parse().map_err(|_| wrong())?, height.parse().map_err(|_| wrong())?);
+    size.check().map(|()| size).map_err(|error| error.to_string())
 }
 
 /// Ctrl-C, or a script's SIGTERM.

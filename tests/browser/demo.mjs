@@ -24,6 +24,8 @@ const run = promisify(execFile);
 const shots = new Shots(values.out);
 const report = {};
 const done = [];
+/** Two phones, two browsers and a server share one machine, perhaps a small one. */
+const SIZE = '640x360';
 const SCENE = path.resolve(import.meta.dirname, '../data/coffee.jpg');
 
 /** How long each picture is watched for the figures, frames. */
@@ -168,7 +170,7 @@ async function phoneOnAScene(sam, staff, { name, number, args, folder }) {
   const { link } = await staff.post(`/api/sessions/${sam.session}/invites`, { agreed: true });
   const record = path.join(folder, name);
   const state = path.join(folder, `${name}.state`);
-  const phone = new Phone(link, ['--scene', SCENE, '--record', record, '--state', state, '--photo', 'yes', ...args]);
+  const phone = new Phone(link, ['--scene', SCENE, '--size', SIZE, '--record', record, '--state', state, '--photo', 'yes', ...args]);
   done.push(() => phone.stop());
   const { participant } = await phone.event('joined');
   await sam.admit();
@@ -198,7 +200,7 @@ async function phoneOnAScene(sam, staff, { name, number, args, folder }) {
 async function photoOnThePhone(sam, { phone }) {
   say('a photo from a phone');
   await sam.askPhoto();
-  const taken = await phone.event('taken');
+  const taken = await phone.event('photo');
   const stored = await sam.storedPhotos(2);
   const { verified } = await phone.event('receipt', ({ object }) => object === taken.object);
   const opened = await sam.openPhoto(taken.object);

@@ -40,11 +40,12 @@ impl Lens {
     pub(super) fn open(
         photograph: Option<&[u8]>,
         seed: u64,
+        size: Size,
         tracking: bool,
         recorder: Option<Recorder>,
         visit: &Visit,
     ) -> Result<Self> {
-        let scene = Scene::open(photograph.unwrap_or(COFFEE), seed, Scene::SIZE, Script::default())?;
+        let scene = Scene::open(photograph.unwrap_or(COFFEE), seed, size, Script::default())?;
         let camera = visit.camera();
         if tracking {
             camera.surfaces(&[scene.plane()]);
