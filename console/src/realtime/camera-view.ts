@@ -11,7 +11,7 @@ import { decodeFrame } from './hang';
 import { MarkJoin } from './mark-join';
 import { MarkLayer } from './mark-layer';
 import { ViewCounters } from './view-counters';
-import type { Painted, ViewStats } from './viewer-messages';
+import type { Painted, ShowDrop, ViewStats } from './viewer-messages';
 
 /** More frames than this inside the decoder mean that it will not catch up. */
 const DECODER_QUEUE = 10;
@@ -39,6 +39,8 @@ export class CameraView {
   private keyMissing = true;
   private firstOfGroup = false;
   private inDecoder = 0;
+  /** Frames in the decoder that came before: others lean on them, they are not shown again. */
+  private readonly repeated = new Set<number>();
   private readonly join = new MarkJoin<VideoFrame>();
   private readonly layer = new MarkLayer();
   /** Marks changed, or the record of what is shown came. */
@@ -113,27 +115,31 @@ export class CameraView {
       this.counters.drop('malformed');
       return;
     }
-    this.counters.arrived(bytes.length, frame.capture_us, performance.now());
+    const fresh = this.counters.arrived(bytes.length, frame.capture_us, performance.now());
+    const drop = (reason: ShowDrop) => {
+      if (fresh) this.counters.drop(reason);
+    };
     if (first && !this.prepare(frame.payload)) {
-      this.counters.drop('awaiting_key');
+      drop('awaiting_key');
       return;
     }
     if (this.keyMissing || !this.decoder) {
-      this.counters.drop('awaiting_key');
+      drop('awaiting_key');
       return;
     }
     if (this.decoder.decodeQueueSize > DECODER_QUEUE) {
       this.keyMissing = true;
-      this.counters.drop('busy');
+      drop('busy');
       return;
     }
     try {
       this.decoder.decode(
         new EncodedVideoChunk({ type: first ? 'key' : 'delta', timestamp: frame.capture_us, data: frame.payload }),
       );
-      this.inDecoder += 1;
+      if (fresh) this.inDecoder += 1;
+      else this.repeated.add(frame.capture_us);
     } catch {
-      this.counters.drop('undecodable');
+      drop('undecodable');
       this.resetDecoder();
     }
   }
@@ -231,6 +237,10 @@ export class CameraView {
   }
 
   private decoded(picture: VideoFrame): void {
+    if (this.repeated.delete(picture.timestamp)) {
+      picture.close();
+      return;
+    }
     this.inDecoder = Math.max(0, this.inDecoder - 1);
     for (const older of this.join.push(picture, picture.timestamp, performance.now())) this.supersede(older);
     this.schedule();
@@ -307,6 +317,7 @@ export class CameraView {
     this.keyMissing = true;
     this.counters.dropped.undecodable += this.inDecoder;
     this.inDecoder = 0;
+    this.repeated.clear();
     if (decoder && decoder.state !== 'closed') decoder.close();
   }
 }

@@ -5,6 +5,8 @@ import type { ShowDrop, ViewStats } from './viewer-messages';
 const DELAYS = 1024;
 /** Over what the receive rate is taken, ms. */
 const RATE_WINDOW_MS = 1_000;
+/** Capture times that are remembered: more than a group has at any frame rate. */
+const REMEMBERED = 512;
 /** How fast a best delay that became too small is let go: 1000 ppm covers every clock. */
 const DRIFT = 0.001;
 
@@ -25,15 +27,24 @@ export class ViewCounters {
   private readonly queue: number[] = [];
   private readonly delays: number[] = [];
   private nextDelay = 0;
+  private readonly known = new Set<number>();
 
-  /** A frame of `bytes`, captured at `capture_us`, came at `now` ms. */
-  arrived(bytes: number, capture_us: number, now: number): void {
+  /**
+   * A frame of `bytes`, captured at `capture_us`, came at `now` ms. `false` when it came before: after a lost connection the
+   * relay gives the newest group again from its beginning, and a frame is received once.
+   */
+  arrived(bytes: number, capture_us: number, now: number): boolean {
+    if (this.known.has(capture_us)) return false;
+    this.known.add(capture_us);
+    const [oldest] = this.known;
+    if (oldest !== undefined && this.known.size > REMEMBERED) this.known.delete(oldest);
     this.received += 1;
     this.arrivals.push({ at: now, bytes });
     const way = now - capture_us / 1000;
     this.best_ms = Math.min(way, this.best_ms === undefined ? way : this.best_ms + (now - this.last_ms) * DRIFT);
     this.last_ms = now;
     this.queue.push(way - this.best_ms);
+    return true;
   }
 
   /** A camera that starts anew has another clock. */
