@@ -62,3 +62,13 @@ test('a long line is told in short', () => {
   const told = layer.on(1, nowhere).told[0]?.points ?? [];
   expect([told.length, told[0], told.at(-1)]).toEqual([32, [0, 0.5], [1, 0.5]]);
 });
+
+/** A place that belongs to the picture before is not said to be certain; the very picture it was drawn on is. */
+test('a place of the picture before is approximate', () => {
+  const layer = new MarkLayer();
+  layer.commit([mark('a', 5_000)]);
+  const of = (exact: boolean, at: number) => layer.on(at, { ...placed(place('a')), exact }).told.map(({ state }) => state);
+  expect(of(true, 38_333)).toEqual(['tracked']);
+  expect(of(false, 38_333)).toEqual(['approximate']);
+  expect(of(false, 5_000)).toEqual(['tracked']);
+});

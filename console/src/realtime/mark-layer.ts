@@ -39,7 +39,7 @@ export class MarkLayer {
   }
 
   /** What is on the picture of `capture_us`. */
-  on(capture_us: number, { positions }: Placed): Layer {
+  on(capture_us: number, { positions, exact }: Placed): Layer {
     const known = new Set(this.committed.map(({ id }) => id));
     const layer: Layer = { shapes: [], told: [] };
     for (const mark of [...this.committed, ...this.pending.filter(({ id }) => !known.has(id))]) {
@@ -47,7 +47,9 @@ export class MarkLayer {
       const drawnHere = Math.abs(mark.capture_us - capture_us) <= SAME_US;
       const position = drawnHere ? { ...AS_DRAWN, id } : positions.get(id);
       if (!position) continue;
-      const { state, error_px, map, reason, ghost } = position;
+      const { error_px, map, reason, ghost } = position;
+      // The place of a frame before says about where it is on this one, and no more.
+      const state = position.state === 'tracked' && !exact && !drawnHere ? 'approximate' : position.state;
       const outline = state === 'lost' ? undefined : applyAll(map, outlineOf(geometry));
       const points = outline && applyAll(map, some(pointsOf(geometry)));
       layer.told.push({
