@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test stops where it fails")]
 
+mod gate;
 mod photo;
 mod process;
 mod viewer;
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+pub use gate::Gate;
 pub use photo::{PART, Photo};
 pub use process::{Phone, Process};
 pub use viewer::{Picture, Video, Viewer, record};
