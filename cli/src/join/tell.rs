@@ -33,7 +33,7 @@ impl Teller {
         let wording = camera.map(|wording| wording.text.as_str()).unwrap_or_default();
         let Peek { organisation, technician, words, .. } = peek;
         self.say(
-            json!({"event": "invited", "organisation": organisation, "technician": technician, "words": words}),
+            &json!({"event": "invited", "organisation": organisation, "technician": technician, "words": words}),
             &format!("{organisation} invites you ({words}). {wording}\nThis phone says yes."),
         )
     }
@@ -44,7 +44,7 @@ impl Teller {
             Event::Joined { view, took } => {
                 let redeem_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 self.say(
-                    json!({
+                    &json!({
                         "event": "joined",
                         "participant": view.participant,
                         "session": view.session,
@@ -59,7 +59,7 @@ impl Teller {
                     Via::Quic => "quic",
                     Via::WebSocket => "websocket",
                 };
-                self.say(json!({"event": "live", "via": via}), &format!("Live ({via})."))
+                self.say(&json!({"event": "live", "via": via}), &format!("Live ({via})."))
             }
             Event::Watchers(names) => {
                 let seen = if names.is_empty() {
@@ -67,29 +67,29 @@ impl Teller {
                 } else {
                     format!("Here: {}.", names.join(", "))
                 };
-                self.say(json!({"event": "watchers", "names": names}), &seen)
+                self.say(&json!({"event": "watchers", "names": names}), &seen)
             }
             Event::Frozen(frozen) => {
                 let sentence =
                     if frozen.is_some() { "The technician stopped the picture." } else { "The picture goes on." };
-                self.say(json!({"event": "frozen", "frame_us": frozen.map(|frozen| frozen.frame_us)}), sentence)
+                self.say(&json!({"event": "frozen", "frame_us": frozen.map(|frozen| frozen.frame_us)}), sentence)
             }
             Event::Photo(photo) => {
                 let sentence =
                     if photo.is_some() { "The technician asks for a photo." } else { "No photo is asked for." };
-                self.say(json!({"event": "photo_asked", "request": photo.map(|photo| photo.id)}), sentence)
+                self.say(&json!({"event": "photo_asked", "request": photo.map(|photo| photo.id)}), sentence)
             }
             Event::Marks(set) => {
                 let marks: Vec<_> = set.marks.iter().map(|mark| mark.id).collect();
                 let sentence = format!("{} marks.", marks.len());
-                self.say(json!({"event": "marks", "revision": set.revision, "marks": marks}), &sentence)
+                self.say(&json!({"event": "marks", "revision": set.revision, "marks": marks}), &sentence)
             }
             Event::NotAllowed(purpose, kind) => self.say(
-                json!({"event": "not_allowed", "purpose": purpose.as_str(), "code": kind.as_str()}),
+                &json!({"event": "not_allowed", "purpose": purpose.as_str(), "code": kind.as_str()}),
                 &format!("The server did not take the consent for {}: {}.", purpose.as_str(), kind.title()),
             ),
             Event::NotJoined(problem) => self.say(
-                json!({"event": "not_joined", "code": problem.code.as_str(), "detail": problem.detail}),
+                &json!({"event": "not_joined", "code": problem.code.as_str(), "detail": problem.detail}),
                 &problem.detail,
             ),
             // What a later core may tell.
@@ -102,25 +102,25 @@ impl Teller {
         let Taken { object, bytes, sha256 } = taken;
         let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         self.say(
-            json!({"event": "photo", "object": object, "bytes": bytes, "sha256": sha256, "request": request}),
+            &json!({"event": "photo", "object": object, "bytes": bytes, "sha256": sha256, "request": request}),
             &format!("A photo of {bytes} bytes is sealed on this phone ({object})."),
         )
     }
 
     /// A photo that was not taken.
     pub(super) fn no_photo(&self, why: &anyhow::Error) -> Result<()> {
-        self.say(json!({"event": "no_photo", "detail": format!("{why:#}")}), &format!("No photo: {why:#}."))
+        self.say(&json!({"event": "no_photo", "detail": format!("{why:#}")}), &format!("No photo: {why:#}."))
     }
 
     /// What became of a photo.
     pub(super) fn sent(&self, sent: Sent) -> Result<()> {
         match sent {
             Sent::Received(object) => self.say(
-                json!({"event": "receipt", "object": object, "verified": true}),
+                &json!({"event": "receipt", "object": object, "verified": true}),
                 &format!("The server has the photo {object}; it left this phone."),
             ),
             Sent::Stopped(object, why) => self.say(
-                json!({"event": "not_sent", "object": object, "detail": why.to_string()}),
+                &json!({"event": "not_sent", "object": object, "detail": why.to_string()}),
                 &format!("The photo {object} stays on this phone: {why}."),
             ),
         }
@@ -148,7 +148,7 @@ impl Teller {
             reasons.iter().filter(|(_, count)| *count > 0).map(|(reason, count)| format!("{reason} {count}")).collect();
         let why = if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) };
         self.say(
-            json!({
+            &json!({
                 "event": "frames",
                 "submitted": frames.submitted,
                 "sent": sent,
@@ -179,7 +179,7 @@ impl Teller {
             Some(Over::Incomplete) => ("incomplete", "This is no link that the server knows.", Some(USELESS)),
             None => ("not_joined", "This phone did not join. Nothing was sent.", Some(1)),
         };
-        self.say(json!({"event": "over", "how": how}), sentence)?;
+        self.say(&json!({"event": "over", "how": how}), sentence)?;
         Ok(code)
     }
 
@@ -200,10 +200,10 @@ impl Teller {
             // Told with more: by what was tapped, by the way, at the end.
             Life::Invited | Life::Joining | Life::Live | Life::Over(_) => return Ok(()),
         };
-        self.say(json!({"event": event}), sentence)
+        self.say(&json!({"event": event}), sentence)
     }
 
-    fn say(&self, event: Value, sentence: &str) -> Result<()> {
+    fn say(&self, event: &Value, sentence: &str) -> Result<()> {
         let mut out = stdout().lock();
         if self.json {
             writeln!(out, "{event}")?;

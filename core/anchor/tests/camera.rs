@@ -369,13 +369,13 @@ fn what_cannot_be_done_is_refused() {
     assert_eq!(anchors.clear(point(0, 0).author).len(), 63);
     assert_eq!(observe(&mut anchors, 20_033_000), Ok(()));
     assert_eq!(anchors.geometry(20_033_000).map(|marks| marks.len()), Ok(1));
-    let taken = (20_033_000..).step_by(33_000).skip(1).take(4);
+    let mut taken = (20_033_000..).step_by(33_000).skip(1).take(4);
     for us in taken.clone() {
         assert_eq!(observe(&mut anchors, us), Ok(()));
         assert_eq!((anchors.hold(us), anchors.hold(us)), (Ok(()), Ok(())), "the same picture again is no second one");
     }
     assert_eq!(anchors.hold(20_033_000), Err(Error::TooManyHeld));
-    anchors.release(taken.clone().next().expect("the first"));
+    anchors.release(taken.next().expect("the first"));
     assert_eq!(anchors.hold(20_033_000), Ok(()));
     assert!(anchors.remove(MarkId::from_bytes([70; 16])) && !anchors.remove(MarkId::from_bytes([70; 16])));
     assert_eq!(anchors.geometry(20_040_000), Err(Error::Unknown { wanted_us: 20_040_000 }));

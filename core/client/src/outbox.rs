@@ -143,7 +143,9 @@ impl Task {
                         self.asked = self.asked.max(asked);
                         self.stopped.clear();
                     }
-                    Some(Order::NetworkChanged) => drop(self.network.send_replace(())),
+                    Some(Order::NetworkChanged) => {
+                        self.network.send_replace(());
+                    }
                     None => return,
                 },
                 Some(done) = self.under_way.join_next(), if !self.under_way.is_empty() => match done {

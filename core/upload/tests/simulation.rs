@@ -1,7 +1,7 @@
 //! A phone, a network that fails in every way and a server that restarts, in fast motion, from one seed each: whatever
 //! happens, the object arrives whole and exactly once, and is let go only then.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod server;
 

@@ -1,6 +1,6 @@
 //! The upload, step by step: what the server says, and what is asked for then.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod server;
 

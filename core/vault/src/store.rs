@@ -18,7 +18,8 @@ const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_objects.sql")];
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Sealed bytes in one row of `chunk`: a row in many pages wastes a part of one, and a part of an upload is a few rows.
-pub(crate) const ROW_BYTES: u64 = 256 * 1024;
+pub(crate) const ROW_BYTES: u64 = ROW as u64;
+const ROW: usize = 256 * 1024;
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -125,7 +126,7 @@ pub(crate) fn insert(transaction: &Transaction<'_>, row: &Row, container: &[u8])
         ])?;
     let sequence = transaction.last_insert_rowid();
     let mut chunk = transaction.prepare("INSERT INTO chunk (sequence, number, bytes) VALUES (?1, ?2, ?3)")?;
-    for (number, bytes) in (0_i64..).zip(container.chunks(ROW_BYTES as usize)) {
+    for (number, bytes) in (0_i64..).zip(container.chunks(ROW)) {
         chunk.execute(params![sequence, number, bytes])?;
     }
     Ok(())
@@ -172,11 +173,10 @@ pub(crate) fn read(
             let end = length.min(begin + ROW_BYTES);
             let whole = statement.query_row(params![sequence, number.cast_signed()], |row| {
                 let bytes = row.get_ref(0)?.as_blob()?;
-                // Both are below the length of a row.
-                let (from, to) = ((at - begin) as usize, (range.end.min(end) - begin) as usize);
+                let within = |place: u64| usize::try_from(place - begin).unwrap_or(usize::MAX);
                 let whole = bytes.len() as u64 == end - begin;
                 Ok(whole
-                    && bytes.get(from..to).is_some_and(|part| {
+                    && bytes.get(within(at)..within(range.end.min(end))).is_some_and(|part| {
                         out.extend_from_slice(part);
                         true
                     }))

@@ -1,6 +1,6 @@
 //! Killed at any moment, nothing that was acknowledged is lost, and nothing is in the clear.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! What the vault promises, one by one.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests")]
 
 mod world;
 
@@ -23,7 +23,7 @@ fn what_is_kept_opens_here_and_at_the_server() {
 
     let kept = vault.kept(object).unwrap();
     assert_eq!((kept.object, kept.request, kept.kept_us), (object, Some(request), Some(NOW)));
-    assert_eq!(vault.pending().unwrap().ready, [kept.clone()]);
+    assert_eq!(vault.pending().unwrap().ready, std::slice::from_ref(&kept));
     vault.check(object).unwrap();
     let sealed: Vec<u8> = (0..)
         .map_while(|part| {
