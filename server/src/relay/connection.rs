@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use moq_net::web_transport_trait::poll;
 use moq_net::{Error as MoqError, Server, Version, server};
@@ -167,7 +168,11 @@ async fn part<S: poll::Session>(session: &mut S, code: CloseCode) {
     let late = async { while poll_fn(|cx| session.poll_accept_bi(cx)).await.is_ok() {} };
     let _ = timeout(QUIET, late).await;
     session.close(code.wire(), code.reason());
-    // The peer may still read why. A browser loses the code if the HTTP/3 session is dropped before that.
+    farewell(session).await;
+}
+
+/// The peer may still read why. A browser loses the code if the HTTP/3 session is dropped before that.
+async fn farewell<S: poll::Session>(session: &mut S) {
     let _ = timeout(FAREWELL, poll_fn(|cx| session.poll_closed(cx))).await;
 }
 
@@ -191,18 +196,32 @@ async fn serve<S: moq_net::transport::poll::Session>(
     if !scope.publish.is_empty() {
         handshake = handshake.with_subscriber(room.origin.scope("", &scope.published()?)?);
     }
-    let (_session, driver) = handshake.ok().await?;
+    let (session, driver) = handshake.ok().await?;
     lease.start();
+    let page = lease.carrier() == Carrier::WebTransport;
     let mut running = Box::pin(moq_net::time::run(driver));
-    tokio::select! {
-        error = &mut running => lease.ended(natural_end(&error)),
-        () = lease.stopped() => {}
-    }
+    let stopped = tokio::select! {
+        error = &mut running => {
+            lease.ended(natural_end(&error));
+            false
+        }
+        () = lease.stopped() => true,
+    };
     let code = lease.why().unwrap_or(EndReason::Revoked).code();
+    if stopped && !page {
+        // A program ends by itself when its streams do, and would never read why: the code goes first. One turn of the
+        // driver sends it.
+        session.abort(abort(code));
+        let _ = timeout(Duration::ZERO, &mut running).await;
+    }
     // Without a driver, what was published is gone at once, and every stream ends.
     drop(running);
     drop(lease);
-    part(&mut transport, code).await;
+    if page {
+        part(&mut transport, code).await;
+    } else {
+        farewell(&mut transport).await;
+    }
     Ok(())
 }
 

@@ -179,6 +179,10 @@ impl Guard {
         &self.lease.info.scope
     }
 
+    pub(super) fn carrier(&self) -> Carrier {
+        self.lease.info.carrier
+    }
+
     /// The handshake is over.
     pub(super) fn start(&self) {
         if self.lease.started.set(()).is_ok() {

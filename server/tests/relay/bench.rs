@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use web_transport_quinn::{SessionError as SessionEnd, WebTransportError};
 
 /// What takes longer than this does not happen.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,13 +52,25 @@ impl Bench {
     }
 
     pub(crate) async fn web(&self, ticket: &str) -> Peer {
+        Peer::begin(self.page(ticket).await, None).await
+    }
+
+    /// The code a page is shown out with: it reads the session's end, whatever became of the streams before.
+    pub(crate) async fn web_close_code(&self, ticket: &str) -> Result<u32, String> {
+        match within(self.page(ticket).await.closed()).await {
+            SessionEnd::WebTransportError(WebTransportError::Closed(code, _)) => Ok(code),
+            other => Err(other.to_string()),
+        }
+    }
+
+    async fn page(&self, ticket: &str) -> web_transport_quinn::Session {
         let connection = self.dial("h3").await.unwrap();
         let url: url::Url = format!("https://localhost:{}/", self.relay.offer().unwrap().port).parse().unwrap();
         let request = web_transport_quinn::proto::ConnectRequest::new(url)
             .with_protocols(["moq-lite-05".to_owned(), format!("{TICKET_PROTOCOL}{ticket}")]);
         let session = web_transport_quinn::Session::connect(connection, request).await.unwrap();
         assert_eq!(session.response().unwrap().protocol.as_deref(), Some("moq-lite-05"));
-        Peer::begin(session, None).await
+        session
     }
 
     pub(crate) async fn join(&self, scope: Scope) -> Peer {

@@ -102,7 +102,7 @@ async fn a_bad_ticket_gets_nobody_in() {
     ];
     for (ticket, code) in cases {
         assert_eq!(bench.raw(ticket, "moq-lite-05").await.close_code().await, Ok(code.wire()));
-        assert_eq!(bench.web(ticket).await.close_code().await, Ok(code.wire()));
+        assert_eq!(bench.web_close_code(ticket).await, Ok(code.wire()));
     }
     let counters = bench.relay.counters();
     assert_eq!((counters.tickets_replayed, counters.tickets_expired, counters.tickets_unknown), (2, 2, 4));
