@@ -25,14 +25,17 @@ fn open(folder: &Path) -> Vault {
     Vault::open(&folder.join("vault.db"), &StaticKey(1), QUOTA).unwrap()
 }
 
-/// Not a test of its own: the child. Keeps pictures in the folder it was started in until it is killed, forgets every
-/// third, and says each when it is done.
-#[test]
-#[ignore = "the child of `killed_at_any_moment_nothing_acknowledged_is_lost`"]
-fn child() {
+/// Set for the child: this same program, in which the test below becomes the one who is killed.
+const CHILD: &str = "HANDLENS_VAULT_CHILD";
+
+/// The child. Keeps pictures in the folder it was started in until it is killed, forgets every third, and says each when it is
+/// done.
+fn child() -> ! {
     let (vault, session) = (open(Path::new(".")), Session::new());
     let mut out = std::io::stdout();
-    for seed in u64::from(std::process::id()) << 20.. {
+    let mut seed = u64::from(std::process::id()) << 20;
+    loop {
+        seed += 1;
         let length = 1 + usize::try_from(seed * 7919 % 600_000).unwrap();
         let mut plaintext = picture(seed, length);
         plaintext.extend_from_slice(PLANTED);
@@ -68,7 +71,8 @@ struct Said {
 /// Runs a child and kills it `after` its first word.
 fn run_and_kill(folder: &Path, after: Duration, said: &mut Said) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["child", "--exact", "--ignored", "--nocapture"])
+        .args(["killed_at_any_moment_nothing_acknowledged_is_lost", "--exact", "--nocapture"])
+        .env(CHILD, "1")
         .current_dir(folder)
         .stdout(Stdio::piped())
         .spawn()
@@ -114,7 +118,11 @@ fn lost(folder: &Path, said: &Said) -> usize {
 
 /// Fifty kills in the middle of keeping, receiving, evicting, shredding and checkpointing.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "what a child is told by its parent is no configuration")]
 fn killed_at_any_moment_nothing_acknowledged_is_lost() {
+    if std::env::var_os(CHILD).is_some() {
+        child();
+    }
     let place = Place::new();
     let folder = place.folder.path();
     let mut said = Said::default();
