@@ -57,10 +57,11 @@ impl Bench {
 
     /// The code a page is shown out with: it reads the session's end, whatever became of the streams before.
     pub(crate) async fn web_close_code(&self, ticket: &str) -> Result<u32, String> {
-        match within(self.page(ticket).await.closed()).await {
-            SessionEnd::WebTransportError(WebTransportError::Closed(code, _)) => Ok(code),
-            other => Err(other.to_string()),
+        let end = within(self.page(ticket).await.closed()).await;
+        if let SessionEnd::WebTransportError(WebTransportError::Closed(code, _)) = end {
+            return Ok(code);
         }
+        Err(end.to_string())
     }
 
     async fn page(&self, ticket: &str) -> web_transport_quinn::Session {
