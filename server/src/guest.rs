@@ -110,10 +110,11 @@ pub async fn view_of(
 pub fn event(snapshot: &Snapshot, id: ParticipantId) -> Option<GuestEvent> {
     let me = snapshot.state.participants.iter().find(|who| who.id == id)?;
     Some(GuestEvent {
+        revision: snapshot.state.revision,
         presence: me.presence,
         phase: snapshot.state.phase,
         grants: me.grants.clone(),
-        frozen: snapshot.state.frozen,
+        frozen: snapshot.state.frozen.filter(|frozen| frozen.participant == id),
         photo: snapshot.state.photo.filter(|photo| photo.participant == id),
     })
 }

@@ -101,6 +101,14 @@ describe('the way in', () => {
     expect(wants(after(...live, { type: 'following', now: true }).state).events).toBe(false);
     expect(wants(after(...live, { type: 'following', now: true }, { type: 'following', now: false }).state).events).toBe(true);
   });
+
+  /** Both ways overlap for a moment, and either may be the slower: a still that was taken away does not come back. */
+  test('does not go back to an older state', () => {
+    const said = (revision: number, change = {}) => told({ presence: 'admitted', phase: 'live', revision, ...change });
+    const { state } = after(...live, said(7, { frozen }), said(8), said(7, { frozen }));
+    expect([state.revision, state.frozen]).toEqual([8, undefined]);
+    expect(after(...live, said(7), said(7, { frozen })).state.frozen).toEqual(frozen);
+  });
 });
 
 describe('a link that leads nowhere', () => {

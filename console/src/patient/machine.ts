@@ -51,6 +51,8 @@ export type Event =
   | { type: 'joined'; view: GuestView }
   | {
       type: 'told';
+      /** Heard on two ways, and either may be the slower one; what a join answers is always new. */
+      revision?: number;
       presence: Presence;
       phase: Phase;
       camera: boolean;
@@ -405,12 +407,14 @@ function entered(state: State, view: GuestView): Step {
 
 function told(state: State, event: Extract<Event, { type: 'told' }>): Step {
   if (!inside(state)) return nothing(state);
+  const { revision = state.revision } = event;
+  if (revision < state.revision) return nothing(state);
   if (event.phase === 'ended') return end({ ...state, admitted: state.admitted || event.presence === 'admitted' }, 'finished');
   if (event.presence === 'declined') return end(state, 'declined');
   // Another phone took this one's place, and with it the link.
   if (event.presence === 'left') return stuck(state, 'used');
   const stage = event.presence === 'admitted' ? 'live' : 'waiting';
-  const next: State = { ...without(without(state, 'frozen'), 'photo'), stage, granted: event.camera, photos: event.photos };
+  const next: State = { ...without(without(state, 'frozen'), 'photo'), revision, stage, granted: event.camera, photos: event.photos };
   if (stage === 'live') next.admitted = true;
   if (event.watchers) next.watchers = event.watchers;
   if (stage === 'live') next.late = false;

@@ -55,6 +55,8 @@ export interface State {
   late: boolean;
   /** The session's state comes over the realtime plane. */
   following: boolean;
+  /** Of the session's newest state. */
+  revision: number;
   /** First names of those who see the camera. */
   watchers: string[];
   /** The moment of one's own camera that the technician froze. */
@@ -104,6 +106,7 @@ export const initial: State = {
   secret: false,
   late: false,
   following: false,
+  revision: 0,
   watchers: [],
   marks: [],
   drawing: [],

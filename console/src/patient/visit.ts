@@ -321,9 +321,9 @@ export class Visit {
 
   private openEvents(): void {
     this.events = openStream<GuestEvent>(guest.EVENTS_PATH, 'state', {
-      onMessage: ({ presence, phase, grants, frozen, photo }) => {
+      onMessage: ({ revision, presence, phase, grants, frozen, photo }) => {
         const [camera, photos] = [grants.includes('camera'), grants.includes('snapshots')];
-        this.tell({ type: 'told', presence, phase, camera, photos, frozen, photo });
+        this.tell({ type: 'told', revision, presence, phase, camera, photos, frozen, photo });
       },
       onFlow: (flowing) => {
         clearTimeout(this.silence);
@@ -377,7 +377,7 @@ export class Visit {
     }
   }
 
-  private follow({ participants, phase, frozen, photo }: SessionState): void {
+  private follow({ revision, participants, phase, frozen, photo }: SessionState): void {
     const me = participants.find(({ id }) => id === this.view?.participant);
     if (!me) return;
     this.names = new Map(participants.map(({ id, name }) => [id, name]));
@@ -387,6 +387,7 @@ export class Visit {
       .filter((name) => name !== '');
     this.tell({
       type: 'told',
+      revision,
       presence: me.presence,
       phase,
       camera: me.grants.includes('camera'),

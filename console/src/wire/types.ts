@@ -386,6 +386,8 @@ export interface GuestView {
 }
 
 export interface GuestEvent {
+  /** That of the session's state it was made from: a guest hears both, and the older one has nothing to say. */
+  revision: number;
   presence: Presence;
   phase: Phase;
   grants: Purpose[];

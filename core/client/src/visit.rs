@@ -8,6 +8,7 @@
 //! The task sleeps until something happens or the machine's next wake-up is due; nothing is polled.
 
 mod follow;
+mod shown;
 mod work;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use crate::publish::Publisher;
 use crate::snapshot::{self, Album};
 use crate::transport::{self, Connection};
 use follow::News;
+use shown::Shown;
 
 /// Presence is repeated so often: whoever comes late hears it, and silence means something.
 const PRESENCE_EVERY: Duration = Duration::from_secs(2);
@@ -100,13 +102,10 @@ pub(crate) struct Task {
     refusal: Option<Box<Problem>>,
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     presence: Interval,
-    /// Of the newest state: an older one has nothing to say.
-    revision: u64,
-    frozen: Option<Frozen>,
+    shown: Shown,
     /// The frames that others draw on at this moment: whose, which, and when that was said.
     drawn: HashMap<u64, (u64, Moment)>,
     held: Vec<u64>,
-    photo: Option<PhotoRequest>,
     /// The server knows that photos are allowed.
     photos: bool,
     watchers: Vec<String>,
@@ -139,11 +138,9 @@ impl Task {
             refusal: None,
             news: mpsc::channel(NEWS),
             presence,
-            revision: 0,
-            frozen: None,
+            shown: Shown::default(),
             drawn: HashMap::new(),
             held: Vec::new(),
-            photo: None,
             photos: false,
             watchers: Vec::new(),
         }
@@ -395,45 +392,45 @@ impl Task {
     }
 
     fn event(&mut self, event: &GuestEvent) {
-        let GuestEvent { presence, phase, grants, frozen, photo } = event;
-        self.show(*frozen, *photo);
+        let GuestEvent { revision, presence, phase, grants, frozen, photo } = event;
+        if !self.show(*revision, *frozen, *photo) {
+            return;
+        }
         let grants = Grants::of(grants.iter().copied());
         self.allowed(grants);
         self.happens(Input::Told(Told { presence: *presence, phase: *phase, grants }));
     }
 
     fn follow(&mut self, state: &SessionState) {
-        if state.revision < self.revision {
+        let Some(me) = self.me().and_then(|me| state.participants.iter().find(|who| who.id == me)) else { return };
+        let (frozen, photo) = (state.frozen, state.photo);
+        let frozen = frozen.filter(|frozen| frozen.participant == me.id);
+        let photo = photo.filter(|photo| photo.participant == me.id);
+        if !self.show(state.revision, frozen, photo) {
             return;
         }
-        self.revision = state.revision;
-        let Some(me) = self.me().and_then(|me| state.participants.iter().find(|who| who.id == me)) else { return };
         let others = state.participants.iter().filter(|who| who.id != me.id && who.presence == Presence::Admitted);
         let watchers: Vec<String> = others.map(|who| who.name.clone()).filter(|name| !name.is_empty()).collect();
         if watchers != self.watchers {
             self.watchers.clone_from(&watchers);
             self.tell(Event::Watchers(watchers));
         }
-        self.show(state.frozen, state.photo);
         let grants = Grants::of(me.grants.iter().copied());
         self.allowed(grants);
         self.happens(Input::Told(Told { presence: me.presence, phase: state.phase, grants }));
     }
 
-    /// Tells of a still and of a request for a photo, if they are of this person and new.
-    fn show(&mut self, frozen: Option<Frozen>, photo: Option<PhotoRequest>) {
-        let me = self.me();
-        let frozen = frozen.filter(|frozen| Some(frozen.participant) == me);
-        let photo = photo.filter(|photo| Some(photo.participant) == me);
-        if frozen != self.frozen {
-            self.frozen = frozen;
+    /// Tells of a still and of a request for a photo that are new. `false` for what is older than what is known.
+    fn show(&mut self, revision: u64, frozen: Option<Frozen>, photo: Option<PhotoRequest>) -> bool {
+        let Some(changed) = self.shown.learn(revision, frozen, photo) else { return false };
+        if let Some(frozen) = changed.frozen {
             self.hold();
             self.tell(Event::Frozen(frozen));
         }
-        if photo != self.photo {
-            self.photo = photo;
+        if let Some(photo) = changed.photo {
             self.tell(Event::Photo(photo));
         }
+        true
     }
 
     /// What waits in the vault for this session is sent with the login that came now.
@@ -468,7 +465,7 @@ impl Task {
         self.drawn.retain(|_, (_, said)| now.since_us(*said) < DRAWING_US);
         let mut held: Vec<u64> = self.drawn.values().map(|(frame_us, _)| *frame_us).collect();
         held.sort_unstable();
-        if let Some(frozen) = self.frozen {
+        if let Some(frozen) = self.shown.frozen() {
             held.insert(0, frozen.frame_us);
         }
         held.dedup();

@@ -426,6 +426,8 @@ answer! {
     /// A message of `GET /api/guest/events` (server-sent events, event name `state`): whole each time. In the waiting
     /// room this is all there is; the realtime plane opens with admission.
     pub struct GuestEvent {
+        /// That of the session's state it was made from: a guest hears both, and the older one has nothing to say.
+        pub revision: u64,
         /// Where this guest is in their visit.
         pub presence: Presence,
         /// The session's life.
