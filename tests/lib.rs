@@ -6,6 +6,7 @@
 mod gate;
 mod photo;
 mod process;
+mod room;
 mod viewer;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ use tempfile::TempDir;
 pub use gate::Gate;
 pub use photo::{PART, Photo};
 pub use process::{Phone, Process};
+pub use room::Room;
 pub use viewer::{Picture, Video, Viewer, record};
 
 pub const ORGANISATION: &str = "City Clinic";

@@ -1,5 +1,6 @@
 //! `handlens serve` and `handlens join` as processes of their own, to be killed.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -25,7 +26,20 @@ impl Process {
     /// The same with settings of its own.
     pub async fn start_with(folder: &Path, settings: &[&str]) -> Self {
         let mut command = handlens(folder, &["serve"]);
-        let mut child = command.args(settings).stdout(Stdio::piped()).spawn().unwrap();
+        command.args(settings);
+        Self::run(command, folder).await
+    }
+
+    /// The same at its most talkative, into a file.
+    pub async fn start_logged(folder: &Path, log: &Path) -> Self {
+        let mut command = handlens(folder, &["serve"]);
+        command.args(["--listen", "127.0.0.1:0"]);
+        logged(&mut command, log);
+        Self::run(command, folder).await
+    }
+
+    async fn run(mut command: Command, folder: &Path) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut origin = None;
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -78,7 +92,20 @@ impl Phone {
     /// Starts it with a link and flags.
     pub fn start(link: &str, flags: &[&str]) -> Self {
         let mut command = program(&["join", link, "--json"]);
-        let mut child = command.args(flags).stdout(Stdio::piped()).spawn().unwrap();
+        command.args(flags);
+        Self::run(command)
+    }
+
+    /// The same at its most talkative, into a file.
+    pub fn start_logged(link: &str, flags: &[&str], log: &Path) -> Self {
+        let mut command = program(&["join", link, "--json"]);
+        command.args(flags);
+        logged(&mut command, log);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines, said: Vec::new() }
     }
@@ -125,6 +152,11 @@ fn handlens(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = program(arguments);
     command.arg("--data").arg(folder.join("data"));
     command
+}
+
+fn logged(command: &mut Command, log: &Path) {
+    let log = File::options().create(true).append(true).open(log).unwrap();
+    command.env("HANDLENS_LOG", "debug").stderr(log);
 }
 
 #[allow(clippy::disallowed_methods, reason = "the test runner says where the program is")]

@@ -11,65 +11,16 @@ use handlens_media::frame::{Frame, Layout, Size};
 use handlens_protocol::MarkId;
 use handlens_protocol::consent::Purpose;
 use handlens_protocol::mark;
-use handlens_tests::{Person, Phone, Process, Video, Viewer, record, sam};
+use handlens_tests::{Phone, Process, Room, Video, record};
 use openh264::formats::YUVSource as _;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-/// A server, Sam who is logged in, and a session of his.
-struct Room {
-    server: Process,
-    sam: Person,
-    path: String,
-    folder: TempDir,
-}
-
-impl Room {
-    async fn open(settings: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let server = Process::start_with(folder.path(), settings).await;
-        let stranger = Person::stranger(&server.origin);
-        let cookie = stranger.post("/api/setup", sam(&server.setup_secret())).await.ok().cookie.unwrap();
-        let sam = Person::with_cookie(&server.origin, &cookie);
-        let path = format!("/api/sessions/{}", sam.open_session().await);
-        Self { server, sam, path, folder }
-    }
-
-    async fn link(&self) -> String {
-        let answer = self.sam.post(&format!("{}/invites", self.path), json!({"agreed": true})).await.ok();
-        answer.body["link"].as_str().unwrap().to_owned()
-    }
-
-    async fn admit(&self, participant: &str) {
-        self.sam.post(&format!("{}/participants/{participant}/admit", self.path), json!({})).await.ok();
-    }
-
-    async fn viewer(&self, port: Option<u16>) -> Viewer {
-        let ticket = self.sam.post(&format!("{}/tickets", self.path), json!({})).await.ok().body;
-        Viewer::join(&ticket, port).await
-    }
-
-    /// A phone that was let in and is live, and who it is.
-    async fn phone(&self, flags: &[&str]) -> (Phone, String, Value) {
-        let mut phone = Phone::start(&self.link().await, flags);
-        let participant = phone.until("joined").await["participant"].as_str().unwrap().to_owned();
-        phone.until("waiting").await;
-        self.admit(&participant).await;
-        let live = phone.until("live").await;
-        (phone, participant, live)
-    }
-
-    async fn end(&self) {
-        self.sam.post(&format!("{}/end", self.path), json!({})).await.ok();
-    }
-}
 
 /// The session's line from the link to its end: the phone waits, is let in, its pictures arrive whole, in order, at the size
 /// they were taken, and decode; a mark drawn on one of them stays on its thing to less than two pixels; every picture is
 /// accounted for; and when the session ends, so does the phone, without an error.
 #[tokio::test]
 async fn a_picture_and_its_marks_arrive() {
-    let room = Room::open(&["--listen", "127.0.0.1:0"]).await;
+    let room = Room::open().await;
     let recorded = room.folder.path().join("recorded");
     let (mut phone, participant, live) = room.phone(&["--record", recorded.to_str().unwrap()]).await;
     assert_eq!(live["via"], "quic");
@@ -137,7 +88,8 @@ async fn a_phone_gets_through_without_udp() {
     let announced = mute.local_addr().unwrap().port().to_string();
     let port = free_port();
     let listen = format!("127.0.0.1:{port}");
-    let room = Room::open(&["--listen", "127.0.0.1:0", "--udp-listen", &listen, "--udp-announce", &announced]).await;
+    let room =
+        Room::open_with(&["--listen", "127.0.0.1:0", "--udp-listen", &listen, "--udp-announce", &announced]).await;
     let (phone, participant, live) = room.phone(&[]).await;
     assert_eq!(live["via"], "websocket");
     let viewer = room.viewer(Some(port)).await;
@@ -150,7 +102,7 @@ async fn a_phone_gets_through_without_udp() {
 /// A camera that its owner takes back is dark at once, whatever is still pushed in; and may be given again.
 #[tokio::test]
 async fn a_withdrawn_camera_stops() {
-    let room = Room::open(&["--listen", "127.0.0.1:0"]).await;
+    let room = Room::open().await;
     let visit = Client::new(Config::new(room.link().await.parse().unwrap())).unwrap().visit().unwrap();
     visit.camera_opened(true);
     visit.allow(Purpose::Camera);
@@ -207,7 +159,7 @@ async fn a_withdrawn_camera_stops() {
 #[tokio::test]
 async fn a_phone_survives_its_server() {
     let listen = format!("127.0.0.1:{}", free_port());
-    let mut room = Room::open(&["--listen", &listen]).await;
+    let mut room = Room::open_with(&["--listen", &listen]).await;
     let (mut phone, participant, _) = room.phone(&[]).await;
     let viewer = room.viewer(None).await;
     let mut video = viewer.video(&participant).await;
@@ -228,8 +180,8 @@ async fn a_phone_survives_its_server() {
 /// it in twice.
 #[tokio::test]
 async fn a_killed_phone_resumes_its_place() {
-    let room = Room::open(&["--listen", "127.0.0.1:0"]).await;
-    let state = room.folder.path().join("phone");
+    let room = Room::open().await;
+    let state = room.state();
     let flags = ["--state", state.to_str().unwrap()];
     let link = room.link().await;
     for moment in ["invited", "joined", "waiting"] {

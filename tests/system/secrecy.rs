@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use handlens_protocol::consent::{Decision, Purpose};
-use handlens_tests::{House, PART, Photo, arrow};
+use handlens_tests::{Gate, House, PART, Phone, Photo, Process, Room, arrow};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -117,8 +117,68 @@ async fn the_folder_holds_no_photo_in_the_clear() {
     assert_eq!(search(house.folder.path(), &needles).len(), jpeg.len().div_ceil(50_000));
 }
 
-/// Files below `folder` that hold one of `words` as UTF-8, UTF-16, base64 or hexadecimal.
+/// A visit between a server and a phone that log all they can, the phone killed with a photo in its vault: no word of the
+/// patient and no piece of the photo is in the server's folder, in either log, in the vault as it lay there, or in the export.
+#[tokio::test]
+async fn a_visit_leaves_nothing_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let (served, joined) = (folder.path().join("serve.log"), folder.path().join("join.log"));
+    let server = Process::start_logged(folder.path(), &served).await;
+    let session = json!({
+        "title": SECRETS[3], "agenda": SECRETS[4], "description": SECRETS[5],
+        "patient_name": SECRETS[0], "patient_phone": SECRETS[1], "patient_email": SECRETS[2],
+    });
+    let room = Room::of(server, folder, session).await;
+    room.sam.put(&format!("{}/note", room.path), json!({"text": SECRETS[6], "revision": 0})).await.ok();
+    let gate = Gate::to(&room.server.origin).await;
+    let (link, state) = (gate.link(&room.link().await), room.state());
+    let flags = ["--state", state.to_str().unwrap()];
+    let mut phone = Phone::start_logged(&link, &flags, &joined);
+    let participant = phone.until("joined").await["participant"].as_str().unwrap().to_owned();
+    phone.until("waiting").await;
+    room.admit(&participant).await;
+    phone.until("live").await;
+    gate.cut_after(0);
+    room.ask(&participant).await;
+    let photo = phone.until("photo").await;
+    gate.was_cut().await;
+    phone.kill().await;
+    let kept = room.folder.path().join("phone-when-killed");
+    std::fs::create_dir(&kept).unwrap();
+    let mut bytes = 0;
+    for file in std::fs::read_dir(&state).unwrap() {
+        let file = file.unwrap();
+        bytes += std::fs::copy(file.path(), kept.join(file.file_name())).unwrap();
+    }
+    assert!(bytes > photo["bytes"].as_u64().unwrap(), "the control: the photo was in the vault");
+    gate.open();
+    let mut phone = Phone::start_logged(&link, &flags, &joined);
+    phone.until("receipt").await;
+    let plaintext = room.has(&photo).await;
+    assert_eq!(phone.stop().await.0, Some(0));
+    Process::export(room.folder.path(), &room.folder.path().join("export.ndjson")).await;
+
+    let mut needles = needles(&SECRETS);
+    let pieces = plaintext.chunks_exact(8_000).map(|piece| ("a piece of the photo".to_owned(), piece[..24].to_vec()));
+    needles.extend(pieces);
+    let root = room.folder.path();
+    assert_eq!(search(root, &needles), Vec::<String>::new());
+
+    // The controls: both logged, and what is planted in a log, the server's folder and the phone's is found.
+    assert_eq!(search(root, &[("a level".to_owned(), b"DEBUG".to_vec())]).len(), 2);
+    std::fs::write(&served, format!("DEBUG patient={}", SECRETS[0])).unwrap();
+    std::fs::write(root.join("data/planted"), SECRETS[1]).unwrap();
+    std::fs::write(state.join("planted"), &plaintext[..24]).unwrap();
+    assert_eq!(search(root, &needles).len(), 3);
+}
+
+/// Files below `folder` that hold one of `words`.
 fn found(folder: &Path, words: &[&str]) -> Vec<String> {
+    search(folder, &needles(words))
+}
+
+/// Words as they may lie in a file: as UTF-8, UTF-16, base64 or hexadecimal.
+fn needles(words: &[&str]) -> Vec<(String, Vec<u8>)> {
     let mut needles: Vec<(String, Vec<u8>)> = Vec::new();
     for word in words {
         needles.push(((*word).to_owned(), word.as_bytes().to_vec()));
@@ -130,7 +190,7 @@ fn found(folder: &Path, words: &[&str]) -> Vec<String> {
             needles.push((format!("{word} in base64"), text.as_bytes()[4..text.len() - 4].to_vec()));
         }
     }
-    search(folder, &needles)
+    needles
 }
 
 /// Files below `folder` that hold one of these bytes.
