@@ -96,6 +96,20 @@ describe('a receipt', () => {
     };
   }
 
+  /** A receipt that Python signed is believed about its object, and about no other. */
+  test('of the golden vectors verifies', async () => {
+    const all = vectors<{ receipt: Receipt; public: string; other_s: string }>('receipt');
+    expect(all.length).toBeGreaterThanOrEqual(2);
+    for (const { receipt, public: key, other_s } of all) {
+      const { organisation, session, object, bytes: length, sha256: digest } = receipt;
+      const sent: Sent = { organisation, session, object, bytes: length, sha256: fromBase64url(digest) };
+      const by = base64url(bytes(key));
+      expect(await verifies(receipt, sent, by)).toBe(true);
+      expect(await verifies({ ...receipt, signature: base64url(bytes(other_s)) }, sent, by)).toBe(true);
+      expect(await verifies({ ...receipt, sequence: receipt.sequence - 1 }, sent, by)).toBe(false);
+    }
+  });
+
   /** Signed by the server's key about this very object, it verifies. */
   test('verifies', async () => {
     const { receipt, sent, key } = await signed();

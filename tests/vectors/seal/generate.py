@@ -393,6 +393,87 @@ def check_receipt(vector):
     assert base64url(bytes.fromhex(vector["signature"])) == vector["receipt"]["signature"]
 
 
+def person():
+    return {kind: identifier(kind[:3], kind) for kind in ["organisation", "session", "participant"]}
+
+
+def from_base64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def consent_fields(party, body):
+    text = lambda value: str(value).encode()
+    raw = lambda name: from_base64url(body[name])
+    where = [text(party[name]) for name in ["organisation", "session", "participant"]]
+    what = [text(body["purpose"]), text(body["decision"]), raw("wording_sha256"), text(body["language"])]
+    return [*where, *what, raw("nonce"), text(body["expires_us"])]
+
+
+def redeem_fields(body):
+    secret = hashlib.sha256(from_base64url(body["secret"])).digest()
+    return [secret, from_base64url(body["public_key"]), str(body["expires_us"]).encode()]
+
+
+def statement_fields(vector):
+    body = vector["body"]
+    return consent_fields(vector["party"], body) if vector["what"] == "consent" else redeem_fields(body)
+
+
+def unsigned_statements(private):
+    """The bodies that a device sends, without their signature: every purpose, both decisions, a second device."""
+    said = [("camera", "grant"), ("microphone", "grant"), ("snapshots", "grant"), ("recording", "grant"),
+            ("camera", "revoke")]
+    for number, (purpose, decision) in enumerate(said):
+        wording = f"Sam will see this: {purpose}. Größer, 見える."
+        yield {"what": "consent", "party": person(), "wording": wording, "domain": "handlens/consent/v1", "body": {
+            "purpose": purpose,
+            "decision": decision,
+            "wording_sha256": base64url(hashlib.sha256(wording.encode()).digest()),
+            "language": "en",
+            "nonce": base64url(named_bytes(f"nonce {number}")[:16]),
+            "expires_us": 1790000000000000 + number,
+        }}
+    for number, take_over in enumerate([False, True]):
+        yield {"what": "redeem", "domain": "handlens/redeem/v1", "body": {
+            "secret": base64url(named_bytes(f"link {number}")[:16]),
+            "public_key": base64url(point(private.public_key())),
+            "expires_us": 1790000000000000 + number,
+            "device": "Chrome on Android",
+            "take_over": take_over,
+        }}
+
+
+def statements():
+    private = session_key("device")
+    for vector in unsigned_statements(private):
+        fields = statement_fields(vector)
+        encoded = encode(vector["domain"], fields)
+        der = private.sign(encoded, ec.ECDSA(SHA256(), deterministic_signing=True))
+        r, s = decode_dss_signature(der)
+        raw = lambda s: r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        yield {
+            **vector,
+            "body": {**vector["body"], "signature": base64url(raw(s))},
+            "fields": [field.hex() for field in fields],
+            "encoded": encoded.hex(),
+            "private": scalar(private).hex(),
+            "public": point(private.public_key()).hex(),
+            "signature": raw(s).hex(),
+            "other_s": raw(ORDER - s).hex(),
+        }
+
+
+def check_statement(vector):
+    check_signature({**vector, "der": der_of(vector["signature"])})
+    assert [field.hex() for field in statement_fields(vector)] == vector["fields"]
+    assert from_base64url(vector["body"]["signature"]).hex() == vector["signature"]
+    if vector["what"] == "consent":
+        shown = hashlib.sha256(vector["wording"].encode()).digest()
+        assert from_base64url(vector["body"]["wording_sha256"]) == shown
+    else:
+        assert from_base64url(vector["body"]["public_key"]).hex() == vector["public"]
+
+
 def der_of(raw):
     return encode_dss_signature(int(raw[:64], 16), int(raw[64:], 16)).hex()
 
@@ -405,6 +486,7 @@ FILES = {
     "hpke": (seals, check_seal),
     "snapshot": (snapshots, check_snapshot),
     "receipt": (receipts, check_receipt),
+    "statement": (statements, check_statement),
 }
 
 

@@ -24,6 +24,19 @@ describe('a snapshot', () => {
     }
   });
 
+  /** The page writes the golden bytes; only `1.0` of Rust and Python is `1` there. */
+  test('is written here in the same bytes', () => {
+    let same = 0;
+    for (const { about, jpeg, plaintext } of vectors) {
+      const whole = bytes(plaintext);
+      const said = whole.slice(8, 8 + new DataView(whole.buffer).getUint32(4));
+      const plain = utf8(new TextDecoder().decode(said).replace(/(\d)\.0(?=[,\]}])/g, '$1'));
+      same += plain.length === said.length ? 1 : 0;
+      expect(encodeSnapshot(about, bytes(jpeg))).toEqual(concat([utf8('HLS1'), u32(plain.length), plain, bytes(jpeg)]));
+    }
+    expect(same).toBe(1);
+  });
+
   /** What a patient's page writes is read by the console, and the picture is not touched. */
   test('comes back', () => {
     for (const { about, jpeg } of vectors) {
