@@ -131,8 +131,8 @@ impl House {
         device
     }
 
-    /// An administrator beside Sam, logged in. Accounts have no routes yet.
-    pub async fn colleague(&self) -> Person {
+    /// Somebody beside Sam, logged in. Accounts have no routes yet.
+    pub async fn colleague(&self, role: Role) -> Person {
         let app = self.server.app();
         let password = app.passwords.hash(&Secret::new(PASSWORD.to_owned())).await.unwrap();
         let sam = account::by_email(&mut app.store.reader().await.unwrap(), EMAIL).await.unwrap().unwrap().0;
@@ -140,7 +140,7 @@ impl House {
             id: UserId::random().unwrap(),
             email: "robin@clinic.example".to_owned(),
             name: "Robin Meadows".to_owned(),
-            role: Role::Admin,
+            role,
             ..sam
         };
         let mut change = app.log.change(&app.live, robin.organisation, None).await.unwrap();
@@ -301,6 +301,10 @@ impl Person {
     pub async fn open_session(&self) -> String {
         let answer = self.post("/api/sessions", json!({"title": "Wound check"})).await.ok();
         answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub fn cookie(&self) -> Option<&str> {

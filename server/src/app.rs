@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use handlens_protocol::{Kind, OrganisationId, Problem};
 use sqlx::AnyConnection;
@@ -17,6 +16,7 @@ use crate::clock::Clock;
 use crate::identity::{Passwords, Setup};
 use crate::keys;
 use crate::live::Live;
+use crate::refusals::Refusals;
 use crate::store::{self, Store};
 use crate::upload::Uploads;
 
@@ -49,20 +49,9 @@ pub struct Parts {
     /// How often somebody may try.
     pub attempts: Attempts,
     /// What is counted and not listed.
-    pub counters: Counters,
+    pub refusals: Refusals,
     /// Cancelled when the server goes down: what would last for ever ends.
     pub stop: CancellationToken,
-}
-
-/// Refusals that are counted, not listed one by one.
-#[derive(Default)]
-pub struct Counters {
-    /// Requests of people who proved nothing: unknown accounts and links, foreign origins, no login.
-    pub refused_strangers: AtomicU64,
-    /// Requests with a body that was not understood or too large.
-    pub refused_bodies: AtomicU64,
-    /// Announcements and parts of uploads that were not taken.
-    pub refused_uploads: AtomicU64,
 }
 
 impl App {

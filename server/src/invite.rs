@@ -310,11 +310,7 @@ pub(crate) fn base64(text: &str, length: usize) -> Option<Vec<u8>> {
 async fn find(app: &App, secret: &Secret<String>) -> Result<Found, Problem> {
     let secret_hash = identity::hash(secret.expose(), INVITE_SECRET_BYTES).ok_or_else(unknown)?;
     let mut db = app.store.reader().await?;
-    let found = invite::by_secret(&mut db, &secret_hash).await?;
-    let Some(invite) = found else {
-        app.counters.refused_strangers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        return Err(unknown());
-    };
+    let invite = invite::by_secret(&mut db, &secret_hash).await?.ok_or_else(unknown)?;
     let session = session::of_invite(&mut db, invite.id).await?.ok_or_else(unknown)?;
     drop(db);
     let host = guest::host(app, session.organisation).await?;

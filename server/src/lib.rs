@@ -37,6 +37,7 @@ pub mod live;
 pub mod mark;
 pub mod photo;
 pub mod realtime;
+pub mod refusals;
 pub mod relay;
 pub mod serve;
 pub mod session;
@@ -131,6 +132,7 @@ impl Server {
         let address = listener.local_addr().map_err(listen_error)?;
         let (app, setup) = online(&config, clock, address).await?;
         let tasks = TaskTracker::new();
+        tasks.spawn(refusals::tell(app.clone()));
         tasks.spawn(serve::accept(app.clone(), listener, tls, tasks.clone()));
         Ok(Self { app, address, setup, tasks })
     }
@@ -230,7 +232,7 @@ async fn parts(
         passwords: identity::Passwords::new()?,
         setup: identity::Setup::default(),
         attempts: attempts::Attempts::default(),
-        counters: app::Counters::default(),
+        refusals: refusals::Refusals::default(),
         stop: CancellationToken::new(),
     }))
 }

@@ -11,7 +11,7 @@ use handlens_media::frame::{Frame, Layout, Size};
 use handlens_protocol::MarkId;
 use handlens_protocol::consent::Purpose;
 use handlens_protocol::mark;
-use handlens_tests::{Phone, Process, Room, Video, record};
+use handlens_tests::{Phone, Process, Room, Video, arrow, record};
 use openh264::formats::YUVSource as _;
 use serde_json::{Value, json};
 
@@ -78,6 +78,37 @@ async fn a_picture_and_its_marks_arrive() {
         .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "jpg"));
     assert!(shots.count() >= 3);
     println!("marks within {worst:.2} px of the truth, which moved by {still:.1} px; {frames}");
+}
+
+/// A mark on a frame that nobody remembers is said to be lost, with a ghost where it was drawn; it is never put anywhere.
+#[tokio::test]
+async fn a_mark_on_a_forgotten_frame_is_lost() {
+    let room = Room::open().await;
+    let (phone, participant, _) = room.phone(&[]).await;
+    let viewer = room.viewer(None).await;
+    let mut video = viewer.video(&participant).await;
+    let drawn_us = pictures(&mut video, 20).await;
+    let (forgotten, remembered) = (MarkId::from_bytes([1; 16]), MarkId::from_bytes([2; 16]));
+    // Eleven seconds: pictures are remembered for ten.
+    for (id, capture_us) in [(forgotten, drawn_us.saturating_sub(11_000_000)), (remembered, drawn_us)] {
+        let mut mark = arrow(&participant);
+        (mark["id"], mark["capture_us"]) = (json!(id), json!(capture_us));
+        room.sam.post(&format!("{}/marks", room.path), mark).await.ok();
+    }
+    let mut records = viewer.track(&format!("{participant}/data"), mark::TRACK).await;
+    let frame = loop {
+        let frame: mark::Frame = serde_json::from_value(record(&mut records).await).unwrap();
+        // The control: the other one is followed.
+        let followed = frame.marks.iter().any(|mark| (mark.id, mark.state) == (remembered, mark::State::Tracked));
+        if frame.marks.len() == 2 && followed {
+            break frame;
+        }
+    };
+    let lost = frame.marks.iter().find(|mark| mark.id == forgotten).unwrap();
+    assert_eq!(lost.state, mark::State::Lost { reason: mark::LostReason::Stale });
+    let ghost = lost.ghost.as_ref().unwrap().at;
+    assert!((ghost.x - 0.4375).abs() < 1e-6 && (ghost.y - 0.4375).abs() < 1e-6, "{ghost:?}");
+    assert_eq!(phone.stop().await.0, Some(0));
 }
 
 /// Where UDP is swallowed the picture comes over the HTTPS port, and the visit is the same.

@@ -5,7 +5,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use handlens_protocol::limits::BODY_BYTES;
 use handlens_protocol::mark::{FREEHAND_POINTS, MARKS, MarkSet, PATCH_SIDE, SET_BYTES};
-use handlens_protocol::{OrganisationId, SessionId};
+use handlens_protocol::{OrganisationId, Role, SessionId};
 use handlens_server::live::Marks;
 use handlens_server::mark;
 use handlens_tests::{Answer, Device, House, Person, arrow};
@@ -221,7 +221,7 @@ async fn marks_are_bounded() {
 #[tokio::test]
 async fn everybody_takes_away_their_own() {
     let scene = Scene::new().await;
-    let robin = scene.house.colleague().await;
+    let robin = scene.house.colleague(Role::Admin).await;
     let take = async |who: &Person, how: &str| {
         let gone = who.post(&scene.path(&format!("/marks/{how}")), json!({})).await.ok().body;
         gone["marks"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -289,7 +289,7 @@ async fn marks_and_people_are_shown_to_who_is_there() {
 
     let mut console = scene.sam.events(&scene.path("/events")).await;
     assert_eq!(console.next().await.unwrap()["state"]["participants"].as_array().unwrap().len(), 2);
-    let robin = scene.house.colleague().await;
+    let robin = scene.house.colleague(Role::Admin).await;
     robin.post(&scene.path("/marks"), arrow(&scene.camera)).await.ok();
     let robin = |event: &Value| {
         let everybody = event["state"]["participants"].as_array().unwrap();

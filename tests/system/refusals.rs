@@ -2,12 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
-use handlens_protocol::Kind;
 use handlens_protocol::consent::{Decision, Purpose};
+use handlens_protocol::{Kind, Role};
 use handlens_seal::signature::SigningKey;
-use handlens_tests::{Device, EMAIL, House, NOON_US, ORGANISATION, PASSWORD, PHONE, redeem};
+use handlens_server::access::{TABLE, Who};
+use handlens_tests::{Answer, Device, EMAIL, House, NOON_US, ORGANISATION, PASSWORD, PHONE, Photo, arrow, redeem};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+/// What asks for a WebSocket.
+const UPGRADE: [(&str, &str); 5] = [
+    ("connection", "upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+    ("sec-websocket-protocol", "qmux-01.moq-lite-05"),
+];
 
 /// A foreign page cannot make a browser do anything here: neither by a form, nor by a script, nor by a WebSocket.
 #[tokio::test]
@@ -25,38 +35,64 @@ async fn other_sites_are_refused() {
         sam.send(Method::POST, &end, Some(b"{}".to_vec()), headers).await.refused("foreign-origin");
     }
     let socket = format!("/api/sessions/{session}/realtime");
-    let upgrade = [
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
-        ("sec-websocket-protocol", "qmux-01.moq-lite-05"),
-    ];
-    sam.send(Method::GET, &socket, None, &upgrade).await.refused("foreign-origin");
-    let foreign = [&upgrade[..], &[("origin", "https://evil.example")]].concat();
-    sam.send(Method::GET, &socket, None, &foreign).await.refused("foreign-origin");
-    // The control: our own page may.
-    let origin = house.server.url().origin().ascii_serialization();
-    let ours = [&upgrade[..], &[("origin", origin.as_str())]].concat();
-    assert_eq!(sam.send(Method::GET, &socket, None, &ours).await.status, 101);
-    assert_eq!(sam.get(&format!("/api/sessions/{session}")).await.ok().body["state"]["phase"], "waiting");
+    let patient = house.admitted(&sam, &session).await.person;
+    for (who, socket) in [(&sam, socket.as_str()), (&patient, "/api/guest/realtime")] {
+        who.send(Method::GET, socket, None, &UPGRADE).await.refused("foreign-origin");
+        let foreign = [&UPGRADE[..], &[("origin", "https://evil.example")]].concat();
+        who.send(Method::GET, socket, None, &foreign).await.refused("foreign-origin");
+        // The control: our own page may.
+        let origin = house.server.url().origin().ascii_serialization();
+        let ours = [&UPGRADE[..], &[("origin", origin.as_str())]].concat();
+        assert_eq!(who.send(Method::GET, socket, None, &ours).await.status, 101);
+    }
+    assert_eq!(sam.get(&format!("/api/sessions/{session}")).await.ok().body["state"]["phase"], "live");
     house.server.shutdown().await;
 }
 
-/// A guest is on no staff route, staff on no guest route, a stranger on neither; another's session does not exist.
+/// Every route that is somebody's, asked by everybody else: a guest is on no staff route, staff on no guest route, a
+/// stranger on neither.
 #[tokio::test]
 async fn roles_stay_on_their_routes() {
     let (house, sam) = House::new().await;
     let session = sam.open_session().await;
     let patient = house.guest(&sam, &session).await;
-    for path in
-        ["/api/me", "/api/sessions", &format!("/api/sessions/{session}"), &format!("/api/sessions/{session}/log")]
-    {
-        patient.person.get(path).await.refused("not-logged-in");
-        house.stranger().get(path).await.refused("not-logged-in");
+    let origin = house.server.url().origin().ascii_serialization();
+    let mut asked = 0;
+    for row in TABLE {
+        let intruders = match row.who {
+            Who::Anyone => continue,
+            Who::Staff(_) => [&patient.person, &house.stranger()].map(Clone::clone),
+            Who::Guest | Who::Uploader => [&sam, &house.stranger()].map(Clone::clone),
+        };
+        let path = row.path.replace("{session}", &session).replace("{participant}", patient.participant());
+        let path = path.replace("{invite}", "inv_0").replace("{object}", "obj_0");
+        let mut headers = vec![("origin", origin.as_str()), ("tus-resumable", "1.0.0")];
+        if row.socket {
+            headers.extend(UPGRADE);
+        }
+        for intruder in intruders {
+            let method = Method::from_bytes(row.method.as_bytes()).unwrap();
+            let answer = intruder.send(method, &path, None, &headers).await;
+            assert_eq!(answer.status, 401, "{} {}", row.method, row.path);
+            if row.method != "HEAD" {
+                answer.refused("not-logged-in");
+            }
+            asked += 1;
+        }
     }
-    sam.get("/api/guest").await.refused("not-logged-in");
-    house.stranger().get("/api/guest").await.refused("not-logged-in");
+    assert!(asked > 60, "{asked}");
+    // The control: for whom they are, they are there.
+    sam.get(&format!("/api/sessions/{session}")).await.ok();
+    patient.person.get("/api/guest").await.ok();
+    house.server.shutdown().await;
+}
+
+/// What there is not, and what belongs to another session, is not found.
+#[tokio::test]
+async fn what_is_elsewhere_is_not_found() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let patient = house.guest(&sam, &session).await;
     for id in ["ses_00000000000000000000000000", "ses_0", "par_00000000000000000000000000", "%00"] {
         sam.get(&format!("/api/sessions/{id}")).await.refused("not-found");
     }
@@ -68,6 +104,89 @@ async fn roles_stay_on_their_routes() {
         .refused("invalid");
     sam.send(Method::DELETE, &format!("/api/sessions/{session}"), None, &[]).await.refused("method-not-allowed");
     sam.get("/api/nothing").await.refused("not-found");
+    house.server.shutdown().await;
+}
+
+/// A technician's colleagues do not reach their sessions, by no route; an administrator does.
+#[tokio::test]
+async fn a_session_is_its_technicians() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let guest = house.admitted(&sam, &session).await.participant().to_owned();
+    let robin = house.colleague(Role::Technician).await;
+    let bodies = [
+        ("/invites", json!({"agreed": true})),
+        ("/freeze", json!({"participant": guest, "frame_us": 1})),
+        ("/marks", arrow(&guest)),
+        ("/photos", json!({"participant": guest})),
+        ("/note", json!({"text": "Hello", "revision": 0})),
+    ];
+    let origin = house.server.url().origin().ascii_serialization();
+    let mut asked = 0;
+    for row in TABLE.iter().filter(|row| row.path.starts_with("/api/sessions/{session}")) {
+        let path = row.path.replace("{session}", &session).replace("{participant}", &guest);
+        let path = path.replace("{invite}", "inv_00000000000000000000000000");
+        let path = path.replace("{object}", "obj_00000000000000000000000000");
+        let body = bodies.iter().find(|(end, _)| path.ends_with(end)).map_or(json!({}), |(_, body)| body.clone());
+        let mut headers = vec![("origin", origin.as_str())];
+        if row.socket {
+            headers.extend(UPGRADE);
+        }
+        let method = Method::from_bytes(row.method.as_bytes()).unwrap();
+        let body = (row.method != "GET").then(|| body.to_string().into_bytes());
+        let answer = robin.send(method, &path, body, &headers).await;
+        assert_eq!(answer.body["code"], "not-found", "{} {}: {}", row.method, row.path, answer.body);
+        asked += 1;
+    }
+    assert!(asked > 15, "{asked}");
+    assert_eq!(robin.get("/api/sessions").await.ok().body["sessions"], json!([]));
+    let view = sam.get(&format!("/api/sessions/{session}")).await.ok().body;
+    assert_eq!((&view["state"]["phase"], &view["invites"].as_array().unwrap().len()), (&json!("live"), &1));
+
+    // The controls: what is Robin's own, and what an administrator sees.
+    let own = robin.open_session().await;
+    robin.get(&format!("/api/sessions/{own}")).await.ok();
+    sam.get(&format!("/api/sessions/{own}")).await.ok();
+    house.server.shutdown().await;
+}
+
+/// What is refused is counted, once and by its code; what is taken is not.
+#[tokio::test]
+async fn refusals_are_counted() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let patient = house.admitted(&sam, &session).await;
+    let path = format!("/api/sessions/{session}");
+    let (end, foreign) = (format!("{path}/end"), [("origin", "https://evil.example")]);
+    let refusals = &house.server.app().refusals;
+    let counted = async |kind: Kind, answer: std::pin::Pin<Box<dyn Future<Output = Answer> + '_>>| {
+        let before = (refusals.total(), refusals.of(kind));
+        answer.await.refused(kind.as_str());
+        assert_eq!((refusals.total(), refusals.of(kind)), (before.0 + 1, before.1 + 1), "{kind:?}");
+    };
+    let stranger = house.stranger();
+    counted(Kind::Malformed, Box::pin(sam.post("/api/sessions", json!([])))).await;
+    counted(Kind::TooLarge, Box::pin(sam.post("/api/sessions", json!({"title": "x".repeat(121)})))).await;
+    counted(Kind::NotFound, Box::pin(sam.get("/api/sessions/ses_0"))).await;
+    counted(Kind::NotFound, Box::pin(sam.get("/api/nothing"))).await;
+    counted(Kind::NotLoggedIn, Box::pin(stranger.get(&path))).await;
+    counted(Kind::InviteUnknown, Box::pin(stranger.post("/api/invites/peek", json!({"secret": "AAAA"})))).await;
+    counted(Kind::ForeignOrigin, Box::pin(sam.send(Method::POST, &end, None, &foreign))).await;
+    let mut mark = arrow(patient.participant());
+    mark["geometry"]["from"]["x"] = json!(1e9);
+    counted(Kind::Invalid, Box::pin(sam.post(&format!("{path}/marks"), mark))).await;
+    patient.decide(&house, Purpose::Snapshots, Decision::Grant).await.ok();
+    let photo = Photo::taken(&patient, &[7; 5_000]);
+    patient.announce(&photo).await.ok();
+    counted(Kind::OffsetMismatch, Box::pin(patient.send_part(&photo, 1, &photo.sealed[1..]))).await;
+    let mut changed = photo.sealed.clone();
+    changed[9] ^= 1;
+    counted(Kind::WrongDigest, Box::pin(patient.send_part(&photo, 0, &changed))).await;
+    // The control.
+    let before = refusals.total();
+    patient.upload(&photo).await;
+    sam.get(&path).await.ok();
+    assert_eq!(refusals.total(), before);
     house.server.shutdown().await;
 }
 

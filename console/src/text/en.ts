@@ -51,7 +51,6 @@ const problems: Record<ProblemCode | LocalCode, string> = {
   'offset-mismatch': 'The upload goes on at another place. Nothing is lost; it is sent again from there.',
   'wrong-digest': 'What arrived is not what was sent. It was thrown away and is sent again.',
   'upload-version': 'This page is older than the server. Reload it.',
-  'stale-frame': 'That picture is too long ago. Draw on a newer one.',
   internal: 'The server had a fault and changed nothing. Try again; if it stays, tell your administrator.',
   unreachable: 'The server does not answer. Check your connection, then try again. Nothing was changed here.',
   unexpected: 'The answer did not come from the server of Handlens. Check your network, then load the page again.',

@@ -450,7 +450,6 @@ export type ProblemCode =
   | 'offset-mismatch'
   | 'wrong-digest'
   | 'upload-version'
-  | 'stale-frame'
   | 'internal';
 
 /** `application/problem+json`. */

@@ -126,8 +126,6 @@ kinds! {
     WrongDigest = "wrong-digest", 422, "Arrived changed";
     /// The upload speaks another version of tus than 1.0.0.
     UploadVersion = "upload-version", 412, "Other version of the upload";
-    /// The mark was drawn on a frame that nobody remembers.
-    StaleFrame = "stale-frame", 409, "Frame is gone";
     /// The server failed; nothing was changed.
     Internal = "internal", 500, "Fault in the server";
 }

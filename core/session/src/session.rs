@@ -383,7 +383,6 @@ impl Session {
             | Kind::OffsetMismatch
             | Kind::WrongDigest
             | Kind::UploadVersion
-            | Kind::StaleFrame
             | Kind::Internal => None,
         }
     }
@@ -482,7 +481,6 @@ const fn passes(kind: Kind) -> bool {
         | Kind::NoConsent
         | Kind::OffsetMismatch
         | Kind::WrongDigest
-        | Kind::UploadVersion
-        | Kind::StaleFrame => false,
+        | Kind::UploadVersion => false,
     }
 }

@@ -223,7 +223,6 @@ impl Upload {
             | Kind::BadWording
             | Kind::StaleStatement
             | Kind::NoConsent
-            | Kind::StaleFrame
             | Kind::UploadVersion => self.stop(Stopped::Refused(kind)),
         }
     }

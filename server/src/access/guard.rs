@@ -1,14 +1,12 @@
 //! The guard before every route: the request's number, the table, the cookie, the origin.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::Ordering;
-
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use handlens_protocol::limits::LATE_UPLOAD_SECONDS;
 use handlens_protocol::{Kind, Problem, RequestId};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{GuestPermit, Row, Staff, Stranger, UploadPermit, Who, row};
 use crate::app::{App, fault};
@@ -27,12 +25,7 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
             }
             response
         }
-        Err(problem) => {
-            if problem.status < 500 {
-                app.counters.refused_strangers.fetch_add(1, Ordering::Relaxed);
-            }
-            Refusal(problem).into_response()
-        }
+        Err(problem) => Refusal(problem).into_response(),
     }
 }
 

@@ -1,6 +1,4 @@
-//! JSON bodies: bounded before they are parsed, unknown keys refused, counted when they are not understood.
-
-use std::sync::atomic::Ordering;
+//! JSON bodies: bounded before they are parsed, unknown keys refused.
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
@@ -21,10 +19,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        let refuse = |kind, detail: String| {
-            app.counters.refused_bodies.fetch_add(1, Ordering::Relaxed);
-            Refusal(Problem::new(kind, detail))
-        };
+        let refuse = |kind, detail: String| Refusal(Problem::new(kind, detail));
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         if kind != Some("application/json") {

@@ -27,6 +27,7 @@ pub use refusal::Refusal;
 
 use crate::access::guard;
 use crate::app::App;
+use crate::refusals;
 
 /// The API's description, `/api/openapi.json`.
 #[derive(OpenApi)]
@@ -99,7 +100,7 @@ pub fn router(app: App) -> Router {
     let routes = routes
         .route("/api/openapi.json", get(async move || axum::Json(description.clone())))
         .route_layer(from_fn_with_state(app.clone(), guard))
-        .route_layer(from_fn_with_state(app.clone(), uploads::protocol))
+        .route_layer(from_fn(uploads::protocol))
         .method_not_allowed_fallback(async || {
             Refusal(Problem::new(Kind::MethodNotAllowed, "This address does not take that method."))
         });
@@ -114,6 +115,7 @@ pub fn router(app: App) -> Router {
         .fallback_service(pages)
         .layer(from_fn_with_state(app.clone(), pages::headers))
         .layer(from_fn(body::bounded))
+        .layer(from_fn_with_state(app.clone(), refusals::counted))
         .with_state(app)
 }
 

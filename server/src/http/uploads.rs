@@ -1,8 +1,6 @@
 //! Uploads in the shape of tus 1.0 (<https://tus.io/protocols/resumable-upload>): creation without a body, `HEAD`, `PATCH`.
 //! What the device says of an object travels in `Upload-Metadata`; a part is taken whole or not at all.
 
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, MatchedPath, Path, Request, State};
@@ -98,8 +96,8 @@ pub(super) async fn receipt(
     Ok(Json(upload::receipt(&app, &permit, object(&id)?).await?))
 }
 
-/// Middleware before the guard: tus is spoken in one version, every answer of an upload says so, and a refusal is counted.
-pub(super) async fn protocol(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Middleware before the guard: tus is spoken in one version, and every answer of an upload says so.
+pub(super) async fn protocol(request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     if !path.starts_with(ROUTES) {
         return next.run(request).await;
@@ -111,9 +109,6 @@ pub(super) async fn protocol(State(app): State<App>, request: Request, next: Nex
     } else {
         Refusal(Problem::new(Kind::UploadVersion, "Uploads speak tus 1.0.0.")).into_response()
     };
-    if response.status().is_client_error() {
-        app.counters.refused_uploads.fetch_add(1, Ordering::Relaxed);
-    }
     response.headers_mut().insert(TUS_RESUMABLE, HeaderValue::from_static(VERSION));
     if !spoken {
         response.headers_mut().insert(TUS_VERSION, HeaderValue::from_static(VERSION));

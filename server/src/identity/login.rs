@@ -24,10 +24,7 @@ pub async fn log_in(app: &App, request: Request, id: RequestId) -> Result<(Accou
     drop(db);
     let (account, stored) = found.unzip();
     let right = app.passwords.verify(&request.password, stored).await?;
-    let Some(account) = account else {
-        app.counters.refused_strangers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        return Err(wrong());
-    };
+    let Some(account) = account else { return Err(wrong()) };
     if !(right && account.active) {
         refused(app, account.organisation, &account, id).await?;
         return Err(wrong());
