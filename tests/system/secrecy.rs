@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use handlens_protocol::consent::{Decision, Purpose};
-use handlens_tests::{Gate, House, PART, Phone, Photo, Process, Room, arrow};
+use handlens_tests::{Gate, House, PART, PASSWORD, Person, Phone, Photo, Process, Room, Viewer, arrow};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -138,6 +138,7 @@ async fn a_visit_leaves_nothing_in_the_clear() {
     phone.until("waiting").await;
     room.admit(&participant).await;
     phone.until("live").await;
+    mistakes(&room).await;
     gate.cut_after(0);
     room.ask(&participant).await;
     let photo = phone.until("photo").await;
@@ -159,6 +160,11 @@ async fn a_visit_leaves_nothing_in_the_clear() {
     Process::export(room.folder.path(), &room.folder.path().join("export.ndjson")).await;
 
     let mut needles = needles(&SECRETS);
+    let ticket = room.sam.post(&format!("{}/tickets", room.path), json!({})).await.ok().body;
+    drop(Viewer::join(&ticket, None).await);
+    let cookie = room.sam.cookie().unwrap().split_once('=').unwrap().1;
+    let secrets = [link.split_once('#').unwrap().1, cookie, PASSWORD, ticket["ticket"].as_str().unwrap()];
+    needles.extend(secrets.map(|secret| ("a secret".to_owned(), secret.as_bytes().to_vec())));
     let pieces = plaintext.chunks_exact(8_000).map(|piece| ("a piece of the photo".to_owned(), piece[..24].to_vec()));
     needles.extend(pieces);
     let root = room.folder.path();
@@ -172,6 +178,28 @@ async fn a_visit_leaves_nothing_in_the_clear() {
     assert_eq!(search(root, &needles).len(), 3);
 }
 
+/// What identifies a patient in requests that are refused: as a value, as a name, as another type, too long, in a path, in a
+/// query and at the door.
+async fn mistakes(room: &Room) {
+    let [name, phone, email, ..] = SECRETS;
+    for body in [
+        json!({"title": name, name: phone}),
+        json!({"title": {name: 1}}),
+        json!({"title": [name, email]}),
+        json!({"title": format!("{name} {}", "x".repeat(200))}),
+        json!({"title": "Visit", "patient_phone": format!("{phone} or {email}")}),
+    ] {
+        let answer = room.sam.post("/api/sessions", body).await;
+        assert!(answer.status.is_client_error(), "{}", answer.status);
+        assert_eq!(SECRETS.iter().find(|secret| answer.body.to_string().contains(**secret)), None);
+    }
+    let escaped = name.replace(' ', "%20");
+    room.sam.get(&format!("/api/sessions/{escaped}")).await.refused("not-found");
+    room.sam.get(&format!("/api/sessions?limit={escaped}")).await.refused("malformed");
+    let login = json!({"email": email, "password": PASSWORD});
+    Person::stranger(&room.server.origin).post("/api/login", login).await.refused("wrong-credentials");
+}
+
 /// Files below `folder` that hold one of `words`.
 fn found(folder: &Path, words: &[&str]) -> Vec<String> {
     search(folder, &needles(words))
@@ -182,6 +210,9 @@ fn needles(words: &[&str]) -> Vec<(String, Vec<u8>)> {
     let mut needles: Vec<(String, Vec<u8>)> = Vec::new();
     for word in words {
         needles.push(((*word).to_owned(), word.as_bytes().to_vec()));
+        if word.contains(' ') {
+            needles.push((format!("{word} in a path"), word.replace(' ', "%20").into_bytes()));
+        }
         needles.push((format!("{word} in UTF-16"), word.encode_utf16().flat_map(u16::to_le_bytes).collect()));
         needles.push((format!("{word} in hexadecimal"), data_encoding::HEXLOWER.encode(word.as_bytes()).into_bytes()));
         for shift in 0..3 {
