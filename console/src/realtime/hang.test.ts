@@ -1,9 +1,44 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FRAME_BYTES, decodeCatalog, decodeFrame, encodeCatalog, encodeFrame } from './hang';
 
 const utf8 = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const rendition = { codec: 'avc1.42c01f', codedWidth: 1280, codedHeight: 720, framerate: 30 };
 const withRendition = (change: object) => utf8({ video: { renditions: { video: { ...rendition, ...change } } } });
+
+interface Golden {
+  catalogs: { codec: string; width: number; height: number; framerate: number; json: unknown }[];
+  /** `page` is written here, in the shortest form; `phone` is the phones'. */
+  frames: { capture_us: number; unit: string; phone: string; page: string }[];
+}
+const file = new URL('../../../tests/vectors/protocol/hang.json', import.meta.url);
+const golden = JSON.parse(readFileSync(file, 'utf8')) as Golden;
+const bytes = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
+describe('the golden vectors', () => {
+  /** A phone's catalog is read, and ours is the same. */
+  test('of catalogs are read and written', () => {
+    expect(golden.catalogs).toHaveLength(2);
+    for (const { codec, width, height, framerate, json } of golden.catalogs) {
+      const rendition = { codec, codedWidth: width, codedHeight: height, framerate };
+      expect(decodeCatalog(utf8(json))).toEqual({ track: 'video', rendition });
+      expect(JSON.parse(new TextDecoder().decode(encodeCatalog(rendition)))).toEqual(json);
+    }
+  });
+
+  /** A phone's frames are read like ours, at the edges of each length of varint; ours are written byte for byte. */
+  test('of frames are read and written', () => {
+    expect(golden.frames).toHaveLength(10);
+    for (const { capture_us, unit, phone, page } of golden.frames) {
+      const payload = bytes(unit);
+      for (const frame of [phone, page]) expect(decodeFrame(bytes(frame))).toEqual({ capture_us, payload });
+      const written = encodeFrame(capture_us, payload.length, (into) => {
+        into.set(payload);
+      });
+      expect(written).toEqual(bytes(page));
+    }
+  });
+});
 
 describe('a catalog', () => {
   /** What we publish is what we watch. */

@@ -10,8 +10,8 @@ export const STATE_TRACK = 'state';
 
 /** Bytes of a presence or report. */
 const RECORD_BYTES = 1024;
-/** Bytes of a session's state: sixteen people and little more. */
-const STATE_BYTES = 64 * 1024;
+/** Bytes of a session's state: sixteen people, two hundred snapshots. */
+const STATE_BYTES = 256 * 1024;
 const CAMERAS: readonly CameraPresence[] = ['on', 'paused', 'hidden', 'stopped', 'off'];
 
 export function encodeRecord(value: DevicePresence | ReceiverReport): Uint8Array {

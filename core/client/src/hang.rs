@@ -44,9 +44,58 @@ pub(crate) fn frame(capture_us: u64, unit: &[u8]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::HEXLOWER;
     use handlens_media::Size;
+    use serde::Deserialize;
 
     use super::*;
+
+    #[derive(Deserialize)]
+    struct File {
+        catalogs: Vec<Catalog>,
+        frames: Vec<Frame>,
+    }
+
+    #[derive(Deserialize)]
+    struct Catalog {
+        codec: String,
+        width: u32,
+        height: u32,
+        framerate: u32,
+        json: serde_json::Value,
+    }
+
+    /// `phone` is what is written here; `page` is the shortest form, which is the console's.
+    #[derive(Deserialize)]
+    struct Frame {
+        capture_us: u64,
+        unit: String,
+        phone: String,
+    }
+
+    /// Catalogs and frames are those of the golden vectors, which the console reads too.
+    #[test]
+    fn what_is_sent_is_golden() {
+        let file: File = serde_json::from_str(include_str!("../../../tests/vectors/protocol/hang.json")).unwrap();
+        assert_eq!((file.catalogs.len(), file.frames.len()), (2, 10));
+        for Catalog { codec, width, height, framerate, json } in file.catalogs {
+            let sequence = Sequence { codec, size: Size::new(width, height) };
+            assert_eq!(serde_json::from_slice::<serde_json::Value>(&catalog(&sequence, framerate)).unwrap(), json);
+        }
+        for Frame { capture_us, unit, phone } in file.frames {
+            let unit = HEXLOWER.decode(unit.as_bytes()).unwrap();
+            assert_eq!(HEXLOWER.encode(&frame(capture_us, &unit)), phone, "{capture_us} µs");
+            assert_ne!(HEXLOWER.encode(&frame(capture_us + 1, &unit)), phone, "the control");
+        }
+    }
+
+    /// The tracks have the names that the console asks for.
+    #[test]
+    fn tracks_have_their_golden_names() {
+        let text = include_str!("../../../tests/vectors/protocol/names.json");
+        let tracks = &serde_json::from_str::<serde_json::Value>(text).unwrap()["tracks"];
+        assert_eq!((&tracks["catalog"], &tracks["video"]), (&json!(CATALOG_TRACK), &json!(VIDEO_TRACK)));
+    }
 
     /// A varint as RFC 9000 writes it, of four bytes and of eight, and the picture as it is behind it.
     #[test]

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use handlens_media::rate::Report;
 use handlens_media::sink::Coded;
 use handlens_media::{Config, Counters, FrameSink, Gate};
+use handlens_protocol::broadcast::PRESENCE_TRACK;
 use handlens_protocol::mark;
 use handlens_protocol::state::{CameraPresence, DevicePresence};
 use tokio::task::JoinSet;
@@ -20,9 +21,6 @@ use tokio::task::JoinSet;
 use crate::error::Error;
 use crate::transport::{self, Connection, Outgoing, Track};
 use crate::{clock, hang};
-
-/// The track of what the device says of its camera.
-const PRESENCE_TRACK: &str = "presence";
 
 /// Every frame's fate: `frames.submitted = sent + unsent + frames.dropped.total() + frames.waiting`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

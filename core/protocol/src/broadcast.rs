@@ -45,6 +45,10 @@ impl Purpose {
 pub const STATE: &str = "state";
 /// The track of the server's own broadcast.
 pub const STATE_TRACK: &str = "state";
+/// The track of what a device says of its camera: [`crate::state::DevicePresence`].
+pub const PRESENCE_TRACK: &str = "presence";
+/// The track of what a viewer says of what arrives: [`crate::state::ReceiverReport`].
+pub const REPORT_TRACK: &str = "report";
 
 /// `org/session`: what every broadcast of a session begins with.
 pub fn session(organisation: OrganisationId, session: SessionId) -> String {

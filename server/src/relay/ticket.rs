@@ -193,6 +193,16 @@ mod tests {
         book.issue(scope(3), at(61)).unwrap();
     }
 
+    /// A page offers its ticket under the golden name, and the prefix is taken off again.
+    #[test]
+    fn a_ticket_has_its_golden_name() {
+        let text = include_str!("../../../tests/vectors/protocol/names.json");
+        let golden = &serde_json::from_str::<serde_json::Value>(text).unwrap()["ticket"];
+        let offered = golden["webtransport_protocol"].as_str().unwrap();
+        assert_eq!(offered.strip_prefix(TICKET_PROTOCOL), golden["ticket"].as_str());
+        assert_eq!(golden["ticket"].as_str().unwrap().len(), TICKET_CHARS);
+    }
+
     /// A ticket in a log line is a leak; there is none.
     #[test]
     fn a_ticket_does_not_print() {

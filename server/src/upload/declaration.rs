@@ -110,6 +110,42 @@ mod tests {
         parts.join(",")
     }
 
+    #[derive(serde::Deserialize)]
+    struct File {
+        uploads: Vec<Golden>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        object: ObjectId,
+        bytes: u64,
+        sha256: String,
+        seal: String,
+        request: Option<RequestId>,
+        upload_length: String,
+        upload_metadata: String,
+    }
+
+    /// What phones and pages say of a snapshot is understood: the golden headers are theirs too.
+    #[test]
+    fn the_golden_headers_are_read() {
+        let text = include_str!("../../../tests/vectors/protocol/upload.json");
+        let uploads = serde_json::from_str::<File>(text).unwrap().uploads;
+        assert_eq!(uploads.len(), 2);
+        for golden in uploads {
+            let Golden { object, bytes, request, upload_length, upload_metadata, .. } = golden;
+            let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+            let (sha256, seal) = (hex(&golden.sha256).try_into().unwrap(), hex(&golden.seal));
+            let read = |metadata: &str| Declaration::read(Some(&upload_length), Some(metadata));
+            assert_eq!(read(&upload_metadata).unwrap(), Declaration { object, bytes, sha256, seal, request });
+            // The control: no key has another name.
+            for key in ["object ", "sha256 ", "seal ", "request "].iter().filter(|key| upload_metadata.contains(*key)) {
+                let other = upload_metadata.replacen(key, &format!("x{key}"), 1);
+                assert_eq!(read(&other).unwrap_err().code, Kind::Malformed);
+            }
+        }
+    }
+
     /// A good declaration is read; each of its parts missing, twice, longer or of another form is told, and nothing breaks.
     #[test]
     fn a_declaration_is_strict() {

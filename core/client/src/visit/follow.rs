@@ -23,8 +23,6 @@ use crate::transport::Connection;
 const STATE_BYTES: usize = 256 * 1024;
 /// Bytes of a report.
 const REPORT_BYTES: usize = 1024;
-/// The track of a viewer's reports.
-const REPORT_TRACK: &str = "report";
 /// Broadcasts of one ticket that are followed.
 const FOLLOWED: usize = 32;
 /// The first and the longest wait before the events are asked for again: those of the visit itself.
@@ -110,7 +108,7 @@ pub(super) fn all(
                 });
             }
             Some(last) if last == broadcast::Purpose::Data.as_str() => {
-                let (publisher, mut reports) = (Arc::clone(publisher), records(REPORT_TRACK, REPORT_BYTES));
+                let (publisher, mut reports) = (Arc::clone(publisher), records(broadcast::REPORT_TRACK, REPORT_BYTES));
                 tasks.spawn(async move {
                     while let Some(bytes) = reports.next().await {
                         let about_me = |report: &ReceiverReport| report.v == 1 && report.participant == me;
