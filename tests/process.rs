@@ -78,6 +78,13 @@ impl Process {
         let out = command.arg("--out").arg(to).output().await.unwrap();
         assert!(out.status.success(), "{out:?}");
     }
+
+    /// What an auditor is told of that export who kept `since`: the exit code, and the answer.
+    pub async fn verify(export: &Path, vkey: &str, since: &Path) -> (Option<i32>, Value) {
+        let mut command = program(&["audit", "verify", "--json", "--key", vkey]);
+        let out = command.arg(export).arg("--since").arg(since).output().await.unwrap();
+        (out.status.code(), serde_json::from_slice(&out.stdout).unwrap())
+    }
 }
 
 /// A running `handlens join --json`; killed when dropped.

@@ -28,8 +28,8 @@ Exit codes:
   2  wrong usage
   3  consistent, not authenticated: no key was given, anybody could have written this file
   4  altered: the first bad entry is named
-  5  truncated or forked: a checkpoint, or the next log in the file, remembers more or another past
-  6  unreadable, or not comparable with the checkpoint";
+  5  truncated or forked: a checkpoint or receipt, or the next log in the file, remembers more or another past
+  6  unreadable, or not comparable with the checkpoint or receipt";
 
 /// What can be done with the audit log.
 #[derive(Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub(crate) struct Verify {
     /// given several times, after a change of keys.
     #[arg(long = "key", value_name = "VKEY", value_parser = |text: &str| Key::parse(text.trim()))]
     keys: Vec<Key>,
-    /// A checkpoint or receipt kept from before: finds entries that were cut off or exchanged since.
+    /// A checkpoint, or the receipt of a photo, kept from before: finds entries that were cut off or exchanged since.
     #[arg(long, value_name = "CHECKPOINT|RECEIPT")]
     since: Option<PathBuf>,
     /// Answer with one line of JSON.

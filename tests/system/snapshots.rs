@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
+use data_encoding::BASE64URL_NOPAD;
+use handlens_audit::{Entry, Head, Key, Signature, Writer};
+use handlens_protocol::api::Receipt;
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_protocol::limits::{LATE_UPLOAD_SECONDS, UPLOAD_PART_BYTES, UPLOADS_PER_GUEST};
 use handlens_protocol::{RequestId, snapshot};
-use handlens_tests::{Device, House, PART, Person, Photo};
+use handlens_server::clock::Clock;
+use handlens_tests::{Device, House, PART, Person, Photo, Process, Room};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -98,6 +102,59 @@ async fn a_photo_from_the_question_to_the_technician() {
     sam.get(&format!("/api/sessions/{other}/snapshots/{}", photo.object)).await.refused("not-found");
     house.stranger().get(&format!("{path}/snapshots/{}", photo.object)).await.refused("not-logged-in");
     house.server.shutdown().await;
+}
+
+/// Whoever kept a receipt holds the log to it: an export that was cut before its entry, and one that shows another entry
+/// in its place, are found out offline.
+#[tokio::test]
+async fn a_receipt_holds_the_log() {
+    let (room, clock) = (Room::open().await, Clock::system());
+    let link = room.link().await;
+    let stranger = Person::stranger(&room.server.origin);
+    let guest = Device::join_at(&stranger, link.split_once('#').unwrap().1, clock.now_us()).await;
+    room.admit(guest.participant()).await;
+    let consent = guest.statement(Purpose::Snapshots, Decision::Grant, clock.now_us());
+    guest.person.post("/api/guest/consents", consent).await.ok();
+    let photo = Photo::taken(&guest, &jpeg(1000));
+    guest.announce(&photo).await.ok();
+    guest.send_part(&photo, 0, &photo.sealed).await.ok();
+    let receipt = guest.receipt(&photo).await;
+    room.end().await;
+
+    let [whole, cut, shorter, kept, changed] =
+        ["whole", "cut", "shorter", "kept", "changed"].map(|name| room.folder.path().join(name));
+    let vkey = Process::vkey(room.folder.path()).await;
+    Process::export(room.folder.path(), &whole).await;
+    let entries = usize::try_from(receipt.sequence).unwrap();
+    let file = std::fs::read(&whole).unwrap();
+    std::fs::write(&cut, first_entries(&file, entries, &vkey)).unwrap();
+    std::fs::write(&shorter, first_entries(&file, entries + 1, &vkey)).unwrap();
+    std::fs::write(&kept, serde_json::to_vec(&receipt).unwrap()).unwrap();
+    let entry_sha256 = BASE64URL_NOPAD.encode(&Sha256::digest("another entry"));
+    let other = Receipt { entry_sha256, ..receipt.clone() };
+    std::fs::write(&changed, serde_json::to_vec(&other).unwrap()).unwrap();
+
+    assert_eq!(Process::verify(&whole, &vkey, &kept).await.0, Some(0));
+    assert_eq!(Process::verify(&shorter, &vkey, &kept).await.0, Some(0), "the control: cut behind the entry it holds");
+    let (code, answer) = Process::verify(&cut, &vkey, &kept).await;
+    assert_eq!((code, &answer["problem"]["cause"]), (Some(5), &json!("truncated")), "{answer}");
+    let (code, answer) = Process::verify(&whole, &vkey, &changed).await;
+    assert_eq!((code, &answer["problem"]["cause"]), (Some(5), &json!("forked")), "{answer}");
+    assert_eq!(answer["problem"]["entry"], receipt.sequence);
+}
+
+/// What a server that lost its memory would export: so many entries, closed well.
+fn first_entries(export: &[u8], count: usize, vkey: &str) -> Vec<u8> {
+    let lines: Vec<_> = export.split(|byte| *byte == b'\n').skip(2).take(2 * count).collect();
+    let mut writer = Writer::new(Key::parse(vkey).unwrap().name().clone());
+    writer.open(Head::new(Entry::decode(lines[0]).unwrap().origin().clone()), None).unwrap();
+    for pair in lines.chunks_exact(2) {
+        let proof: Value = serde_json::from_slice(pair[1]).unwrap();
+        let signature = Signature::parse(proof["signature"].as_str().unwrap()).unwrap();
+        writer.entry(pair[0], &signature, None).unwrap();
+    }
+    writer.close().unwrap();
+    writer.take()
 }
 
 /// "No" is an answer, a newer question takes the place of the older one, and whoever left is not asked any more.

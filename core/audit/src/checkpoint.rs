@@ -5,13 +5,13 @@
 
 use std::fmt;
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde::Deserialize;
 use signed_note::{Note, StandardVerifier, Verifier as _, VerifierList};
 use tlog_tiles::Hash;
 
-use crate::{Origin, TokenError};
+use crate::{MAX_SIZE, Origin, TokenError};
 
 /// The longest file that [`Remembered::parse`] reads, in bytes.
 pub const MAX_REMEMBERED: usize = 64 * 1024;
@@ -48,11 +48,20 @@ pub struct Key {
     verifier: StandardVerifier,
 }
 
-/// A checkpoint that somebody kept, to hold a later export against.
+/// What somebody kept of a log, to hold a later export against.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Remembered {
-    /// The kept state.
-    pub checkpoint: Checkpoint,
+pub enum Remembered {
+    /// A state of the log.
+    Checkpoint(Checkpoint),
+    /// One entry of it, as the receipt of a photo names it.
+    Entry {
+        /// The log.
+        origin: Origin,
+        /// The entry's number in it.
+        sequence: u64,
+        /// SHA-256 of the entry's bytes: not the leaf hash of the tree.
+        sha256: Hash,
+    },
 }
 
 /// Why a key cannot be used.
@@ -77,18 +86,24 @@ pub enum KeyError {
     },
 }
 
-/// Why a file is not a usable older checkpoint.
+/// Why a file is not a usable older checkpoint or receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RememberedError {
     /// Larger than [`MAX_REMEMBERED`].
     #[error("larger than {MAX_REMEMBERED} bytes: a checkpoint or receipt is expected, not a whole export")]
     TooLong,
-    /// Neither a signed checkpoint nor JSON that holds one.
-    #[error("neither a signed checkpoint nor a JSON object that holds one under \"checkpoint\"")]
+    /// Neither a signed checkpoint, nor JSON that holds one, nor a receipt.
+    #[error("neither a signed checkpoint, nor a JSON object that holds one under \"checkpoint\", nor a receipt")]
     Format,
+    /// A receipt whose form came later than this program.
+    #[error("a receipt of version {0}, which this program does not know")]
+    Version(u64),
     /// No key that was given signed it.
     #[error("the checkpoint is not signed by a given key")]
     Unsigned,
+    /// No key that was given may sign the log that the receipt names.
+    #[error("the receipt is of the log {0}, which no given key may sign")]
+    Foreign(Origin),
 }
 
 impl Checkpoint {
@@ -190,37 +205,90 @@ impl Key {
 }
 
 impl Remembered {
-    /// Reads a signed checkpoint, or a JSON object that holds one under `checkpoint` (a receipt, the last line of an
-    /// export, the answer of `audit verify --json`). Further signatures, by witnesses, are allowed. With `keys` one of
-    /// them must have signed; without, nothing is known about who wrote it.
+    /// Reads a signed checkpoint, a JSON object that holds one under `checkpoint` (the last line of an export, the
+    /// answer of `audit verify --json`), or the receipt of a photo.
+    ///
+    /// Further signatures on a checkpoint, by witnesses, are allowed. With `keys` one of them must have signed;
+    /// without, nothing is known about who wrote it. A receipt is signed by another key, which an auditor does not
+    /// have, so it is taken as it is: a false one can raise an alarm, and cannot silence one.
     pub fn parse(file: &[u8], keys: &[Key]) -> Result<Self, RememberedError> {
         #[derive(Deserialize)]
-        struct Holder {
-            checkpoint: String,
+        #[serde(untagged)]
+        enum Wire {
+            Holder { checkpoint: String },
+            Receipt(Receipt),
         }
         if file.len() > MAX_REMEMBERED {
             return Err(RememberedError::TooLong);
         }
-        let held = if file.trim_ascii_start().starts_with(b"{") {
-            serde_json::from_slice::<Holder>(file).map_err(|_| RememberedError::Format)?.checkpoint.into_bytes()
-        } else {
-            file.to_vec()
-        };
-        let note = Note::from_bytes(&held).map_err(|_| RememberedError::Format)?;
-        let inner = tlog_tiles::Checkpoint::from_bytes(note.text()).map_err(|_| RememberedError::Format)?;
-        let origin = Origin::new(inner.origin()).map_err(|_| RememberedError::Format)?;
-        if inner.size() == 0 {
-            return Err(RememberedError::Format);
+        if !file.trim_ascii_start().starts_with(b"{") {
+            return note(file, keys).map(Self::Checkpoint);
         }
-        let signed = |key: &Key| {
-            let known = VerifierList::new(vec![Box::new(key.verifier.clone())]);
-            key.name.covers(&origin) && note.verify(&known).is_ok()
-        };
-        if !keys.is_empty() && !keys.iter().any(signed) {
-            return Err(RememberedError::Unsigned);
+        match serde_json::from_slice(file).map_err(|_| RememberedError::Format)? {
+            Wire::Holder { checkpoint } => note(checkpoint.as_bytes(), keys).map(Self::Checkpoint),
+            Wire::Receipt(receipt) => receipt.entry(keys),
         }
-        Ok(Self { checkpoint: Checkpoint { origin, size: inner.size(), root: *inner.hash() } })
     }
+
+    /// The log.
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Self::Checkpoint(checkpoint) => &checkpoint.origin,
+            Self::Entry { origin, .. } => origin,
+        }
+    }
+
+    /// Entries that the log had, at least.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Checkpoint(checkpoint) => checkpoint.size,
+            Self::Entry { sequence, .. } => sequence + 1,
+        }
+    }
+}
+
+/// What a receipt says of the log; the rest of it is between the device and the server.
+#[derive(Deserialize)]
+struct Receipt {
+    v: u64,
+    origin: String,
+    sequence: u64,
+    entry_sha256: String,
+}
+
+impl Receipt {
+    fn entry(&self, keys: &[Key]) -> Result<Remembered, RememberedError> {
+        if self.v != 1 {
+            return Err(RememberedError::Version(self.v));
+        }
+        // 32 bytes are 43 characters: bounded before it is decoded.
+        let digest = Some(self.entry_sha256.as_bytes()).filter(|text| text.len() == 43);
+        let digest = digest.and_then(|text| BASE64URL_NOPAD.decode(text).ok()?.try_into().ok());
+        let (Ok(origin), Some(sha256), 0..MAX_SIZE) = (Origin::new(&self.origin), digest, self.sequence) else {
+            return Err(RememberedError::Format);
+        };
+        if !keys.is_empty() && !keys.iter().any(|key| key.name.covers(&origin)) {
+            return Err(RememberedError::Foreign(origin));
+        }
+        Ok(Remembered::Entry { origin, sequence: self.sequence, sha256: Hash(sha256) })
+    }
+}
+
+fn note(held: &[u8], keys: &[Key]) -> Result<Checkpoint, RememberedError> {
+    let note = Note::from_bytes(held).map_err(|_| RememberedError::Format)?;
+    let inner = tlog_tiles::Checkpoint::from_bytes(note.text()).map_err(|_| RememberedError::Format)?;
+    let origin = Origin::new(inner.origin()).map_err(|_| RememberedError::Format)?;
+    if inner.size() == 0 {
+        return Err(RememberedError::Format);
+    }
+    let signed = |key: &Key| {
+        let known = VerifierList::new(vec![Box::new(key.verifier.clone())]);
+        key.name.covers(&origin) && note.verify(&known).is_ok()
+    };
+    if !keys.is_empty() && !keys.iter().any(signed) {
+        return Err(RememberedError::Unsigned);
+    }
+    Ok(Checkpoint { origin, size: inner.size(), root: *inner.hash() })
 }
 
 impl fmt::Display for Signature {

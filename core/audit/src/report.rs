@@ -120,29 +120,27 @@ pub enum Cause {
     /// A log that does not continue the one before it in the file.
     #[error("this log does not continue the one before it: entries or whole logs are missing in between")]
     NotLinked,
-    /// The log ends earlier than what was signed before.
-    #[error("the log ends after {found} entries, but a checkpoint of {held} entries was signed before")]
+    /// The log ends earlier than what is remembered of it.
+    #[error("the log ends after {found} entries, but it had {held} before")]
     Truncated {
-        /// Entries in the remembered checkpoint.
+        /// Entries that are remembered.
         held: u64,
         /// Entries in the file.
         found: u64,
     },
-    /// The log has another past than what was signed before.
-    #[error("the first {held} entries are not those of the checkpoint that was signed before")]
+    /// The log has another past than what is remembered of it.
+    #[error("the first {held} entries are not those that are remembered")]
     Forked {
-        /// Entries in the remembered checkpoint.
+        /// Entries that are remembered.
         held: u64,
     },
-    /// Nothing in the file could be held against the remembered checkpoint.
-    #[error("nothing in this file reaches back to the remembered checkpoint, of {0}: export that log as well")]
+    /// Nothing in the file could be held against what is remembered.
+    #[error("nothing in this file could be held against what is remembered of {0}: export that log as well")]
     LogMissing(Origin),
-    /// The file begins after the remembered checkpoint.
-    #[error(
-        "the file begins at entry {first}, after the remembered checkpoint of {held}: export from there or earlier"
-    )]
+    /// The file begins after what is remembered.
+    #[error("the file begins at entry {first}, after what is remembered of the first {held}: export an earlier range")]
     NotComparable {
-        /// Entries in the remembered checkpoint.
+        /// Entries that are remembered.
         held: u64,
         /// The first entry in the file.
         first: u64,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::bundle::{HEADER, HEADER_OF_ANY_VERSION, MAX_LINE, Opening, Proof, parse_checkpoint};
 use crate::report::{Cause, Extent, Place, Problem, Report, Verdict};
 use crate::{Checkpoint, Entry, Follows, Head, HeadError, Key, Origin, Remembered, Signature};
@@ -86,7 +88,7 @@ impl Verifier {
         } else if !matches!(self.state, State::Opening) || !self.buffer.is_empty() || self.report.extents.is_empty() {
             self.fail(Place::File, Cause::Unfinished);
         } else if let (false, Some(remembered)) = (self.met, &self.remembered) {
-            let missing = Cause::LogMissing(remembered.checkpoint.origin.clone());
+            let missing = Cause::LogMissing(remembered.origin().clone());
             self.fail(Place::File, missing);
         }
         self.report
@@ -148,11 +150,10 @@ impl Verifier {
         if !self.report.extents.is_empty() {
             return Err(Cause::NotLinked);
         }
-        if let Some(Remembered { checkpoint }) = &self.remembered
-            && checkpoint.origin == *origin
-            && checkpoint.size < start.size
+        if let Some(held) = self.remembered_of(origin)
+            && !shows(held, start.size)
         {
-            return Err(Cause::NotComparable { held: checkpoint.size, first: start.size });
+            return Err(Cause::NotComparable { held: held.size(), first: start.size });
         }
         self.compare(&start)?;
         Ok(start.size)
@@ -174,6 +175,7 @@ impl Verifier {
             self.follow(entry.event().follows.as_ref())?;
         }
         self.compare(&checkpoint)?;
+        self.compare_entry(entry)?;
         let last_time_us = entry.event().time_us;
         if let Some(before) = self.report.extents.pop_if(|_| !first) {
             self.report.clock_steps_back += u64::from(last_time_us < before.last_time_us);
@@ -216,10 +218,8 @@ impl Verifier {
 
     /// A log that ends earlier than what is remembered of it was cut.
     fn ended(&self, end: &Checkpoint) -> Result<(), Cause> {
-        match &self.remembered {
-            Some(Remembered { checkpoint: held }) if held.origin == end.origin && end.size < held.size => {
-                Err(Cause::Truncated { held: held.size, found: end.size })
-            }
+        match self.remembered_of(&end.origin) {
+            Some(held) if end.size < held.size() => Err(Cause::Truncated { held: held.size(), found: end.size }),
             Some(_) | None => Ok(()),
         }
     }
@@ -236,15 +236,30 @@ impl Verifier {
         if known.any(|key| key.verifies(checkpoint, signature)) { Ok(()) } else { Err(Cause::Signature) }
     }
 
+    fn remembered_of(&self, origin: &Origin) -> Option<&Remembered> {
+        self.remembered.as_ref().filter(|remembered| remembered.origin() == origin)
+    }
+
     /// Holds a state of the log against the remembered one, if it is of the same size.
     fn compare(&mut self, now: &Checkpoint) -> Result<(), Cause> {
-        let Some(remembered) = self.remembered.as_ref().filter(|remembered| is_of(remembered, now)) else {
-            return Ok(());
-        };
-        let held = &remembered.checkpoint;
-        if held.size == now.size {
+        if let Some(Remembered::Checkpoint(held)) = self.remembered_of(&now.origin)
+            && held.size == now.size
+        {
             if held.root != now.root {
                 return Err(Cause::Forked { held: held.size });
+            }
+            self.met = true;
+        }
+        Ok(())
+    }
+
+    /// Holds an entry against the remembered one, if it has its number.
+    fn compare_entry(&mut self, now: &Entry) -> Result<(), Cause> {
+        if let Some(held @ Remembered::Entry { sequence, sha256, .. }) = self.remembered_of(now.origin())
+            && *sequence == now.sequence()
+        {
+            if sha256.0 != *Sha256::digest(now.bytes()) {
+                return Err(Cause::Forked { held: held.size() });
             }
             self.met = true;
         }
@@ -285,8 +300,13 @@ impl fmt::Debug for Verifier {
     }
 }
 
-fn is_of(remembered: &Remembered, checkpoint: &Checkpoint) -> bool {
-    remembered.checkpoint.origin == checkpoint.origin
+/// Whether a file that begins after `first` entries can show what is remembered. The state at its very beginning is in
+/// it, the entry before that is not.
+fn shows(held: &Remembered, first: u64) -> bool {
+    match held {
+        Remembered::Checkpoint(checkpoint) => first <= checkpoint.size,
+        Remembered::Entry { sequence, .. } => first <= *sequence,
+    }
 }
 
 /// Whether the line was meant to be a checkpoint, also when it was damaged: an entry says `"sequence":`.

@@ -1,9 +1,7 @@
 //! What an attacker does to an export, and what the verifier says to it.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use handlens_audit::{
-    Cause, Checkpoint, Key, Origin, Place, Remembered, RememberedError, Report, Signer, Verdict, Verifier,
-};
+use handlens_audit::{Cause, Key, Origin, Place, Remembered, RememberedError, Report, Signer, Verdict, Verifier};
 
 mod fixture;
 use fixture::{export, is_next, key, months, rehashed, thirty};
@@ -63,7 +61,8 @@ fn every_forgery_with_mended_hashes_is_found_and_named() {
     let [mut with_key, mut without] = [vec![key()], vec![]].map(|keys| Verifier::new(keys, None));
     let mut start = 0;
     for line in &lines[..2] {
-        (with_key.push(line), without.push(line));
+        with_key.push(line);
+        without.push(line);
         start += line.len();
     }
     let mut forgeries = 0;
@@ -98,7 +97,8 @@ fn every_forgery_with_mended_hashes_is_found_and_named() {
             }
         }
         for line in [entry, proof] {
-            (with_key.push(line), without.push(line));
+            with_key.push(line);
+            without.push(line);
             start += line.len();
         }
     }
@@ -211,6 +211,50 @@ fn a_remembered_checkpoint_must_be_signed() {
     assert_eq!(Remembered::parse(&vec![b' '; 100_000], &keys), Err(RememberedError::TooLong));
     let witnessed =
         format!("{note}\u{2014} witness.example {}\n", other.sign(&thirty().heads[20].checkpoint()).unwrap());
-    let Checkpoint { size, .. } = Remembered::parse(witnessed.as_bytes(), &keys).unwrap().checkpoint;
-    assert_eq!(size, 20);
+    let held = Remembered::parse(witnessed.as_bytes(), &keys).unwrap();
+    assert_eq!(held, Remembered::Checkpoint(thirty().heads[20].checkpoint()));
+}
+
+/// Whoever kept the receipt of any entry finds a log that ends before it, and one with another entry in its place.
+/// Controls: the whole log, and a fork behind the entry, hold.
+#[test]
+fn a_receipt_is_a_memory() {
+    let log = thirty();
+    let (cut, forked) = (export(&[&log.cut(15)], 0), export(&[&fixture::fork(10)], 0));
+    for sequence in 0..30 {
+        let receipt = fixture::receipt(&log, sequence);
+        let held = u64::try_from(sequence).unwrap() + 1;
+        let answer = |file: &[u8]| {
+            let report = verify(file, vec![key()], Some(&receipt));
+            (report.verdict, report.problem.map(|problem| (problem.place, problem.cause)))
+        };
+        assert_eq!(answer(&export(&[&log], 0)), (Verdict::Verified, None));
+        let truncated = Some((Place::Checkpoint, Cause::Truncated { held, found: 15 }));
+        let cut = answer(&cut);
+        assert_eq!(cut, if sequence < 15 { (Verdict::Verified, None) } else { (Verdict::Forked, truncated) });
+        let another = Some((Place::Entry(held - 1), Cause::Forked { held }));
+        let forked = answer(&forked);
+        assert_eq!(forked, if sequence < 10 { (Verdict::Verified, None) } else { (Verdict::Forked, another) });
+    }
+}
+
+/// A receipt is read whole or not at all, and only for a log that a given key may sign.
+#[test]
+fn only_a_receipt_is_a_receipt() {
+    let good = fixture::receipt(&thirty(), 19);
+    let parse = |text: &str| Remembered::parse(text.as_bytes(), &[key()]);
+    let held = parse(&good).unwrap();
+    assert_eq!((held.origin(), held.size()), (thirty().head().origin(), 20));
+    let other = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        parse(&good.replacen(from, to, 1))
+    };
+    assert_eq!(other(r#""v":1"#, r#""v":2"#), Err(RememberedError::Version(2)));
+    assert_eq!(other(r#""sequence":19"#, r#""sequence":9007199254740991"#), Err(RememberedError::Format));
+    assert_eq!(other(r#""sequence":19"#, r#""sequence":-1"#), Err(RememberedError::Format));
+    assert_eq!(other(r#""entry_sha256":""#, r#""entry_sha256":"A"#), Err(RememberedError::Format));
+    assert_eq!(other("entry_sha256", "entry_sha512"), Err(RememberedError::Format));
+    assert_eq!(other("help.example/", "help example/"), Err(RememberedError::Format));
+    let foreign = Origin::new("other.example/org_0c1ty/2026-11").unwrap();
+    assert_eq!(other("help.example/", "other.example/"), Err(RememberedError::Foreign(foreign)));
 }

@@ -5,7 +5,7 @@
 
 Prints one line of JSON and exits with the code of section 7. It shares no code with the first verifier.
 """
-import argparse, base64, hashlib, hmac, json, re, sys
+import argparse, base64, collections, hashlib, hmac, json, re, sys
 
 HEADER = b'{"format":"handlens-audit","version":1}'
 MAX_LINE, MAX_ENTRY, MAX_DETAILS, MAX_INTEGER = 65536, 2048, 32768, 2**53 - 1
@@ -25,6 +25,9 @@ ENTRY_MUST = set("v origin sequence time_us previous actor action object outcome
 VERDICTS = {0: "verified", 3: "consistent", 4: "altered", 5: "forked", 6: "unreadable"}
 FORKED = {"truncated", "forked", "log_missing", "not_linked"}
 UNREADABLE = {"not_an_export", "version", "not_comparable"}
+
+
+Since = collections.namedtuple("Since", "origin size root entry_sha256")
 
 
 class Bad(Exception):
@@ -159,11 +162,15 @@ def check_signature(keys, text, blob):
 
 
 def read_since(data, keys):
-    """Origin, size and root of an older signed checkpoint."""
+    """What is remembered: origin, size, and the root at that size or the SHA-256 of the entry that ends it."""
     need(len(data) <= MAX_LINE, "since")
     try:
         note = data.decode("utf-8")
-        note = json.loads(note)["checkpoint"] if note.lstrip().startswith("{") else note
+        if note.lstrip().startswith("{"):
+            held = json.loads(note)
+            if not isinstance(held.get("checkpoint"), str):
+                return read_receipt(held, keys)
+            note = held["checkpoint"]
         text, signatures = note.split("\n\n", 1)
         name, size, root = text.split("\n")[:3]
         blobs = [unbase64(line.split(" ")[2]) for line in signatures.splitlines()]
@@ -171,7 +178,17 @@ def read_since(data, keys):
         raise Bad("since")
     need(not keys or any(blob and key.verifies(text + "\n", blob) for key in keys for blob in blobs), "since")
     need(origin(name) and str(int(size)) == size and int(size) >= 1 and unbase64(root, 32), "since")
-    return name, int(size), unbase64(root, 32)
+    return Since(name, int(size), unbase64(root, 32), None)
+
+
+def read_receipt(receipt, keys):
+    name, sequence, digest = receipt["origin"], receipt["sequence"], receipt["entry_sha256"]
+    sha256 = base64.urlsafe_b64decode(digest + "=")
+    need(base64.urlsafe_b64encode(sha256).decode() == digest + "=" and len(sha256) == 32, "since")
+    need(type(receipt["v"]) is int and receipt["v"] == 1 and origin(name), "since")
+    need(integer(sequence) and sequence < MAX_INTEGER, "since")
+    need(not keys or any(name.startswith(key.name + "/") for key in keys), "since")
+    return Since(name, sequence + 1, None, sha256)
 
 
 # --- Section 4: entries ---
@@ -263,8 +280,9 @@ class Verifier:
             log = Log(o["origin"], o["open"], peaks)
             check_signature(self.keys, text_of(log.origin, log.size, log.root()), blob)
             need(self.before is None, "not_linked")
-            if self.since and self.since[0] == log.origin:
-                need(self.since[1] >= log.first, "not_comparable")
+            if self.since and self.since.origin == log.origin:
+                # The state at the very beginning is in the file, the entry before it is not.
+                need(self.since.size >= log.first + bool(self.since.entry_sha256), "not_comparable")
             self.compare(log.origin, log.size, log.root())
         self.log, self.expect = log, "entry"
 
@@ -272,6 +290,7 @@ class Verifier:
         if not line.startswith(b'{"v":') and b'"sequence":' not in line:
             return self.read_checkpoint(line)
         self.entry, self.expect = self.log.push(line), "proof"
+        self.entry_sha256 = hashlib.sha256(line).digest()
 
     def read_proof(self, line):
         log, proof = self.log, canonical(line, "line")
@@ -292,7 +311,7 @@ class Verifier:
             end = self.entry["follows"]
             self.ended(end["origin"], end["size"])
             self.compare(end["origin"], end["size"], unbase64(end["root"], 32))
-        self.compare(log.origin, log.size, log.root())
+        self.compare(log.origin, log.size, log.root(), self.entry_sha256)
         self.entries, self.expect = self.entries + 1, "entry"
 
     def read_checkpoint(self, line):
@@ -312,13 +331,15 @@ class Verifier:
         self.before, self.log, self.expect = (log.origin, log.size, log.root()), None, "opening"
 
     def ended(self, name, size):
-        if self.since and self.since[0] == name:
-            need(size >= self.since[1], "truncated")
+        if self.since and self.since.origin == name:
+            need(size >= self.since.size, "truncated")
 
-    def compare(self, name, size, root):
-        if self.since and self.since[:2] == (name, size):
-            need(self.since[2] == root, "forked")
-            self.met = True
+    def compare(self, name, size, root, entry_sha256=None):
+        if self.since and (self.since.origin, self.since.size) == (name, size):
+            held, now = (self.since.root, root) if self.since.root else (self.since.entry_sha256, entry_sha256)
+            if now:
+                need(held == now, "forked")
+                self.met = True
 
     def finish(self, rest):
         need(self.expect != "header", "not_an_export")
