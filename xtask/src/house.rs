@@ -72,7 +72,7 @@ fn checks() -> [(&'static str, Check); 17] {
         ("markdown links", |room| text::links(room.checkout)),
         ("lock file", |room| graph::locked(room.checkout)),
         ("arrows between our crates", |room| graph::arrows(room.checkout)),
-        ("crates kept out of rooms", |room| graph::kept_out(room.cargo)),
+        ("crates kept out of rooms", |room| graph::kept_out(room.checkout, room.cargo)),
         ("verify links no server", |room| graph::verifier(room.cargo)),
         ("one crypto provider", |room| graph::crypto(room.checkout)),
         ("one SQLite", |room| graph::sqlite(room.checkout)),

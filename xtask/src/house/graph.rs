@@ -41,13 +41,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Crates that must not be reached from a room, at any depth.
+/// Crates that must not be reached from a room, at any depth. Every crate of `core/` has a row.
 const KEPT_OUT: &[(&str, &[&str], &str)] = &[
     ("handlens-protocol", RUNTIMES, "what is said on the wire has no I/O"),
     ("handlens-seal", RUNTIMES, "sealing has no I/O"),
     ("handlens-audit", RUNTIMES, "the verifier needs no runtime"),
     ("handlens-session", RUNTIMES, "a state machine is driven, and drives nothing"),
     ("handlens-anchor", RUNTIMES, "it also runs as wasm in a browser"),
+    ("handlens-websocket", BINDINGS, "no binding's attribute in the core"),
     ("handlens-media", BINDINGS, "no binding's attribute in the core"),
     ("handlens-vault", BINDINGS, "no binding's attribute in the core"),
     ("handlens-upload", BINDINGS, "no binding's attribute in the core"),
@@ -55,6 +56,8 @@ const KEPT_OUT: &[(&str, &[&str], &str)] = &[
 ];
 const RUNTIMES: &[&str] = &["tokio", "async-std", "smol", "uniffi", "uniffi_core"];
 const BINDINGS: &[&str] = &["uniffi", "uniffi_core", "handlens-server", "sqlx"];
+/// What an auditor's build has no use for.
+const SERVING: &[&str] = &["handlens-server", "sqlx", "axum", "quinn", "tokio"];
 
 /// Whatever can be the one that does the cryptography of TLS.
 const PROVIDERS: &[&str] = &[
@@ -93,17 +96,13 @@ pub(super) fn arrows(checkout: &Checkout) -> Result<Verdict> {
 }
 
 /// No runtime in the rooms without I/O, no binding in the core.
-pub(super) fn kept_out(cargo: &Cargo<'_>) -> Result<Verdict> {
-    let mut found = Vec::new();
-    let members = reached(cargo, &["--workspace", "--depth", "0"])?;
-    for (room, strangers, why) in KEPT_OUT.iter().filter(|(room, ..)| members.contains(*room)) {
+pub(super) fn kept_out(checkout: &Checkout, cargo: &Cargo<'_>) -> Result<Verdict> {
+    let rooms = rooms(&metadata(checkout)?);
+    let mut found = without_a_pair(&rooms);
+    for (room, strangers, why) in KEPT_OUT.iter().filter(|(room, ..)| rooms.contains(*room)) {
         let reached = reached(cargo, &["--package", room])?;
-        found.extend(
-            strangers
-                .iter()
-                .filter(|name| reached.contains(**name))
-                .map(|name| format!("{room} reaches {name}: {why}")),
-        );
+        let strangers = strangers_in(&reached, room, strangers)?.into_iter();
+        found.extend(strangers.map(|name| format!("{room} reaches {name}: {why}")));
     }
     Ok(Verdict::of(&found))
 }
@@ -111,10 +110,7 @@ pub(super) fn kept_out(cargo: &Cargo<'_>) -> Result<Verdict> {
 /// `handlens --no-default-features`, what an auditor builds, has no server code in it.
 pub(super) fn verifier(cargo: &Cargo<'_>) -> Result<Verdict> {
     let reached = reached(cargo, &["--package", "handlens", "--no-default-features"])?;
-    if !reached.contains("handlens-audit") {
-        bail!("the verifier's own graph lacks handlens-audit, so this check looked at nothing");
-    }
-    let server = ["handlens-server", "sqlx", "axum", "quinn", "tokio"].iter().filter(|name| reached.contains(**name));
+    let server = strangers_in(&reached, "handlens-audit", SERVING)?.into_iter();
     Ok(Verdict::of(&server.map(|name| format!("the verifier links {name}")).collect::<Vec<_>>()))
 }
 
@@ -122,14 +118,14 @@ pub(super) fn verifier(cargo: &Cargo<'_>) -> Result<Verdict> {
 pub(super) fn crypto(checkout: &Checkout) -> Result<Verdict> {
     let metadata = everything(checkout)?;
     let found = used_packages(&metadata).filter(|package| PROVIDERS.contains(&package.name.as_str()));
-    Ok(at_most_one(&found.map(title).collect::<Vec<_>>()))
+    Ok(exactly_one(&found.map(title).collect::<Vec<_>>()))
 }
 
 /// One `libsqlite3-sys`.
 pub(super) fn sqlite(checkout: &Checkout) -> Result<Verdict> {
     let metadata = everything(checkout)?;
     let found = used_packages(&metadata).filter(|package| package.name.as_str() == "libsqlite3-sys");
-    Ok(at_most_one(&found.map(title).collect::<Vec<_>>()))
+    Ok(exactly_one(&found.map(title).collect::<Vec<_>>()))
 }
 
 /// Every crate's licence is one of those that deny.toml allows.
@@ -242,6 +238,30 @@ fn reached(cargo: &Cargo<'_>, selection: &[&str]) -> Result<BTreeSet<String>> {
     Ok(told.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }
 
+/// The crates of `core/`.
+fn rooms(metadata: &Metadata) -> BTreeSet<String> {
+    let core = metadata.workspace_root.join("core");
+    let rooms = metadata.workspace_packages().into_iter().filter(|package| package.manifest_path.starts_with(&core));
+    rooms.map(|package| package.name.to_string()).collect()
+}
+
+/// Rooms without a row of [`KEPT_OUT`], and rows whose room is not there: it was renamed, and nobody looks at it.
+fn without_a_pair(rooms: &BTreeSet<String>) -> Vec<String> {
+    let rows: BTreeSet<&str> = KEPT_OUT.iter().map(|(room, ..)| *room).collect();
+    let missing = rooms.iter().filter(|room| !rows.contains(room.as_str()));
+    let missing = missing.map(|room| format!("{room} has no row in KEPT_OUT (xtask/src/house/graph.rs)"));
+    let unknown = rows.iter().filter(|row| !rooms.contains(**row));
+    missing.chain(unknown.map(|row| format!("KEPT_OUT has {row}, which is no crate of core/"))).collect()
+}
+
+/// Those of `strangers` that are reached. A graph without `own` is another one's, and says nothing.
+fn strangers_in<'a>(reached: &BTreeSet<String>, own: &str, strangers: &[&'a str]) -> Result<Vec<&'a str>> {
+    if !reached.contains(own) {
+        bail!("the graph lacks {own} itself, so this check looked at nothing");
+    }
+    Ok(strangers.iter().filter(|name| reached.contains(**name)).copied().collect())
+}
+
 fn against_the_arrows(name: &str, used: &[&str]) -> Vec<String> {
     let Some((_, allowed)) = ARROWS.iter().find(|(crate_name, _)| *crate_name == name) else {
         return vec![format!("{name} has no row in ARROWS (xtask/src/house/graph.rs): which rooms may it use?")];
@@ -256,8 +276,12 @@ fn licence_holds(licence: &str, allowed: &[&String]) -> bool {
         .is_ok_and(|terms| terms.evaluate(|term| allowed.iter().any(|allowed| term.to_string() == **allowed)))
 }
 
-fn at_most_one(found: &[String]) -> Verdict {
-    if found.len() > 1 { Verdict::Broken(format!("there are {}", found.join(", "))) } else { Verdict::Held }
+fn exactly_one(found: &[String]) -> Verdict {
+    match found {
+        [] => Verdict::Broken("there is none, so this check looked at nothing".to_owned()),
+        [_] => Verdict::Held,
+        more => Verdict::Broken(format!("there are {}", more.join(", "))),
+    }
 }
 
 fn title(package: &Package) -> String {
@@ -289,10 +313,42 @@ mod tests {
         }
     }
 
-    /// Two of what there may be one of is found.
+    /// Every crate of `core/` has a row. The negative controls: a new room, and one that was renamed, are told.
+    #[test]
+    fn every_room_has_a_row() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("our own workspace");
+        let mut rooms = rooms(&metadata);
+        assert_eq!(without_a_pair(&rooms), Vec::<String>::new());
+        assert_eq!(rooms.len(), KEPT_OUT.len());
+        rooms.insert("handlens-attic".to_owned());
+        assert_eq!(without_a_pair(&rooms).len(), 1);
+        rooms.remove("handlens-audit");
+        assert_eq!(without_a_pair(&rooms).len(), 2);
+    }
+
+    /// The negative controls of what is kept out: a stranger that is planted is found, and so is the wrong graph.
+    #[test]
+    fn a_stranger_is_found() {
+        let found = |names: &[&str], own: &str, strangers: &[&'static str]| {
+            strangers_in(&names.iter().map(ToString::to_string).collect(), own, strangers).ok()
+        };
+        assert_eq!(found(&["handlens-audit", "serde"], "handlens-audit", RUNTIMES), Some(vec![]));
+        assert_eq!(found(&["handlens-audit", "tokio"], "handlens-audit", RUNTIMES), Some(vec!["tokio"]));
+        assert_eq!(found(&["handlens-client", "tokio"], "handlens-client", BINDINGS), Some(vec![]));
+        assert_eq!(found(&["handlens-client", "uniffi"], "handlens-client", BINDINGS), Some(vec!["uniffi"]));
+        assert_eq!(found(&["handlens", "handlens-audit"], "handlens-audit", SERVING), Some(vec![]));
+        let planted = ["handlens", "handlens-audit", "axum", "tokio"];
+        assert_eq!(found(&planted, "handlens-audit", SERVING), Some(vec!["axum", "tokio"]));
+        assert_eq!(found(&["handlens"], "handlens-audit", SERVING), None);
+    }
+
+    /// Two of what there must be one of is found, and so is none.
     #[test]
     fn a_second_one_is_found() {
-        assert_eq!(at_most_one(&["ring 0.17.14".to_owned()]), Verdict::Held);
-        assert!(matches!(at_most_one(&["ring 0.17.14".to_owned(), "aws-lc-rs 1.0.0".to_owned()]), Verdict::Broken(_)));
+        assert_eq!(exactly_one(&["ring 0.17.14".to_owned()]), Verdict::Held);
+        for wrong in [&[][..], &["ring 0.17.14".to_owned(), "aws-lc-rs 1.0.0".to_owned()]] {
+            assert!(matches!(exactly_one(wrong), Verdict::Broken(_)), "{wrong:?}");
+        }
     }
 }
