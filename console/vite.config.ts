@@ -34,5 +34,5 @@ export default defineConfig({
       '/api': { target: server, ws: true, secure: false, changeOrigin: true, headers: { origin: server } },
     },
   },
-  test: { include: ['src/**/*.test.ts'] },
+  test: { include: ['{src,scripts}/**/*.test.ts'] },
 });

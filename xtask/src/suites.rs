@@ -144,12 +144,17 @@ fn rust(checkout: &Checkout, filter: &[String], log: &mut Log) -> Result<(Counts
 }
 
 fn vitest(checkout: &Checkout, filter: &[String], log: &mut Log, notes: &mut Vec<String>) -> Result<(Counts, bool)> {
-    if !checkout.console().join("package.json").is_file() {
+    // What is measured is what these sources build.
+    if !console::build(checkout, log)? {
         notes.push("there is no console/ yet".to_owned());
         return Ok((Counts { skipped: 1, ..Counts::default() }, true));
     }
-    npm::install(&checkout.console(), log)?;
-    counted(&mut npm::script(&checkout.console(), "test", filter), Runner::Vitest, log)
+    let (mut counts, ended_well) = counted(&mut npm::script(&checkout.console(), "test", filter), Runner::Vitest, log)?;
+    if !stream(&mut npm::script(&checkout.console(), "size", &[]), log, |_, _| {})? {
+        counts.failed += 1;
+        notes.push("the patient's page is too large; see above".to_owned());
+    }
+    Ok((counts, ended_well))
 }
 
 fn browser(checkout: &Checkout, tools: &Tools<'_>, filter: &[String], log: &mut Log) -> Result<(Counts, bool)> {
