@@ -54,6 +54,11 @@ impl Process {
         Self { child, origin, keys: folder.join("data.keys") }
     }
 
+    /// The port it listens on, TCP and, unless it was given another one, UDP.
+    pub fn port(&self) -> u16 {
+        self.origin.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
     /// The one-time secret of the first start.
     pub fn setup_secret(&self) -> String {
         let link = std::fs::read_to_string(self.keys.join("setup-link")).unwrap();

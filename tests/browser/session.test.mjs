@@ -14,6 +14,11 @@ import { Server } from './lib/server.mjs';
 
 const run = promisify(execFile);
 
+/** A picture so old is no late one: what was on the way has come. */
+const OVER_MS = 1_000;
+/** Two of the patient's records of presence, which go on while the camera is dark. */
+const DARK_MS = 4_000;
+
 let desk;
 let phone;
 before(async () => ([desk, phone] = await Promise.all([launch(), launch({ camera: true })])));
@@ -108,26 +113,50 @@ test('a live picture where UDP is blocked', async () => {
   assert.ok(server.swallowed > 0, 'nobody tried UDP');
 });
 
-// Taking the camera consent back ends the picture at the technician's side; giving it again brings it back.
+// Taking the camera consent back ends the picture: no frame leaves the patient's page and none comes to the console, while
+// the picture on the stage grows old; giving it again brings it back.
 test('a withdrawn consent stops the picture', async () => {
   const { sam, ada, me } = await live();
   await ada.page.getByRole('button', { name: /can see this now/ }).click();
   await ada.page.getByRole('switch', { name: 'Camera' }).click();
   await sam.page.getByText('They took back their consent to the camera.').waitFor();
-  const { frames_received } = await sam.figures(me.participant);
+  const counts = async () => {
+    const { frames_received, last_frame_us } = await sam.figures(me.participant);
+    return { frames_received, last_frame_us, sent: await ada.page.evaluate(() => window.__handlensSent?.sent) };
+  };
+  await sam.oldPicture(me.participant, OVER_MS);
+  const dark = await counts();
+  assert.ok(dark.frames_received > 0 && dark.sent > 0, 'there was a picture before');
+  await sam.oldPicture(me.participant, OVER_MS + DARK_MS);
+  assert.deepEqual(await counts(), dark);
   await ada.button('Start camera').click();
   await sam.page.getByText('They took back their consent to the camera.').waitFor({ state: 'detached' });
-  await sam.page.waitForFunction(([id, before]) => window.__handlens.cameras[id].frames_received > before, [me.participant, frames_received]);
+  await sam.page.waitForFunction(
+    ([id, before]) => window.__handlens.cameras[id].frames_received > before,
+    [me.participant, dark.frames_received],
+  );
 });
 
 // A reload in the waiting room and while live keeps the place: the device is the same one.
 test('a reload keeps the place', async () => {
-  const { sam, ada, me } = await live();
+  const { sam, link } = await house();
+  const ada = await patient(link);
+  await ada.startCamera();
+  const { participant } = await ada.me();
+  await sam.waitForGuest();
+  await ada.page.reload();
+  await ada.startCamera();
+  assert.equal((await ada.me()).participant, participant);
+  assert.deepEqual(await sam.guests(), [{ id: participant, presence: 'waiting' }]);
+  await sam.admit();
+  await ada.live();
+  await sam.picture(participant);
   await ada.page.reload();
   await ada.button('Start camera').click();
   await ada.live();
-  assert.equal((await ada.me()).participant, me.participant);
-  await sam.frames(me.participant, 5);
+  assert.equal((await ada.me()).participant, participant);
+  assert.deepEqual(await sam.guests(), [{ id: participant, presence: 'admitted' }]);
+  await sam.frames(participant, 5);
 });
 
 // The camera's picture changes its size and shape while it is sent, as when a phone is turned: pictures keep coming, whole
@@ -271,6 +300,11 @@ test('both pages are accessible', async () => {
   await look('setup', sam.page);
   await sam.setUp(`${server.origin}/setup#${await server.secret()}`);
   await look('sessions, empty', sam.page);
+  const stranger = await Technician.open(desk, server.origin);
+  open.push(() => stranger.page.context().close());
+  await stranger.page.goto(server.origin);
+  await stranger.button('Log in').waitFor();
+  await look('login', stranger.page);
   await sam.page.goto(`${server.origin}/sessions/new`);
   await look('new session', sam.page);
   await sam.page.goto(server.origin);

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
 use std::path::Path;
 
 use handlens_client::{Client, Config, Event, Life, capture_us};
@@ -117,13 +117,10 @@ async fn a_phone_gets_through_without_udp() {
     // Clients are told a port that takes packets and never answers.
     let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
     let announced = mute.local_addr().unwrap().port().to_string();
-    let port = free_port();
-    let listen = format!("127.0.0.1:{port}");
-    let room =
-        Room::open_with(&["--listen", "127.0.0.1:0", "--udp-listen", &listen, "--udp-announce", &announced]).await;
+    let room = Room::open_with(&["--listen", "127.0.0.1:0", "--udp-announce", &announced]).await;
     let (phone, participant, live) = room.phone(&[]).await;
     assert_eq!(live["via"], "websocket");
-    let viewer = room.viewer(Some(port)).await;
+    let viewer = room.viewer(Some(room.server.port())).await;
     let mut video = viewer.video(&participant).await;
     pictures(&mut video, 10).await;
     let (code, frames) = phone.stop().await;
@@ -189,8 +186,8 @@ async fn a_withdrawn_camera_stops() {
 /// same person, and its picture goes on.
 #[tokio::test]
 async fn a_phone_survives_its_server() {
-    let listen = format!("127.0.0.1:{}", free_port());
-    let mut room = Room::open_with(&["--listen", &listen]).await;
+    let mut room = Room::open().await;
+    let listen = format!("127.0.0.1:{}", room.server.port());
     let (mut phone, participant, _) = room.phone(&[]).await;
     let viewer = room.viewer(None).await;
     let mut video = viewer.video(&participant).await;
@@ -274,11 +271,6 @@ async fn until(room: &Room, fits: impl Fn(&Value) -> bool, participant: &str) {
         everybody.iter().find(|one| one["id"] == participant).cloned().unwrap_or_default()
     };
     events.until(|event| fits(&of(event))).await;
-}
-
-/// A port that nobody has at this moment.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn truths(recorded: &Path) -> Vec<(u64, [f64; 9])> {

@@ -118,27 +118,33 @@ async fn a_revoked_ticket_gets_nobody_in() {
     assert_eq!(bench.raw(&ticket, "moq-lite-05").await.close_code().await, Ok(CloseCode::TicketUnknown.wire()));
 }
 
-/// A guest who may only send data can announce neither his camera nor anything under another name, and no prefix over
-/// the whole session gives it to him. (Control: what he may announce does arrive.)
+/// A guest who may only send data and sound can announce neither his camera nor anything under another name, and no
+/// prefix over the whole session gives it to him. (Controls: what he may announce does arrive, and by that prefix he is
+/// asked for what he may.)
 #[tokio::test]
 async fn nobody_announces_outside_its_scope() {
     let bench = Bench::start().await;
-    let patient = bench.join(guest(&[Purpose::Data])).await;
+    let patient = bench.join(guest(&[Purpose::Data, Purpose::Microphone])).await;
     let forbidden =
         [path(GUEST, Purpose::Camera), path(STRANGER, Purpose::Camera), broadcast::state(ORGANISATION, SESSION)];
     let _kept: Vec<_> = forbidden.iter().map(|name| patient.announce(name, "video")).collect();
     let everything = patient.publish.dynamic(broadcast::session(ORGANISATION, SESSION), origin::Route::default());
     let everything = everything.unwrap();
-    let (_own, track) = patient.announce(&path(GUEST, Purpose::Data), "presence");
+    let (data, sound) = (path(GUEST, Purpose::Data), path(GUEST, Purpose::Microphone));
+    let (_own, track) = patient.announce(&data, "presence");
     write(&track, "here");
 
-    let watcher = bench.join(staff()).await;
-    let mut own = watcher.watch(&path(GUEST, Purpose::Data), "presence").await;
+    let watcher = bench.raw(&bench.ticket(staff()), "moq-lite-05").await;
+    let mut own = watcher.watch(&data, "presence").await;
     assert_eq!(read(&mut own).await.unwrap().unwrap(), "here");
+    assert!(matches!(watcher.ask(&data, "presence").await, Ok(Some(_))));
     for name in &forbidden {
         assert!(watcher.ask(name, "video").await.is_err(), "{name}");
     }
-    assert!(timeout(Duration::ZERO, everything.requested_broadcast()).await.is_err());
+    // The first that he is asked for is what he may send: nothing of the above came to him.
+    let asked = async { within(everything.requested_broadcast()).await.unwrap().path().to_string() };
+    let (asked, _) = tokio::join!(asked, watcher.ask(&sound, "audio"));
+    assert_eq!(asked, sound);
 }
 
 /// A guest cannot read what was not named for him, not even by asking for it by hand. (Controls: what was named, and

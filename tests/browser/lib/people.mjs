@@ -105,6 +105,11 @@ export class Technician {
     );
   }
 
+  /** Waits until the newest picture of this guest was painted so long ago. */
+  async oldPicture(guest, ms) {
+    await this.page.waitForFunction(([id, least]) => window.__handlens.cameras[id].age_ms >= least, [guest, ms]);
+  }
+
   /** Draws with the mouse on the camera on stage; coordinates are the picture's, 0 to 1. Gives the committed mark. */
   point = (x, y) => this.#draw('Point', [[x, y]]);
   arrow = (x1, y1, x2, y2) => this.#draw('Arrow', [[x1, y1], [x2, y2]]);
@@ -154,8 +159,19 @@ export class Technician {
 
   /** The ids of this session's photos, by the state the server shows. */
   async snapshots() {
+    const { snapshots } = await this.#state();
+    return (snapshots ?? []).map(({ id }) => id);
+  }
+
+  /** The guests of this session, those who left too, by the state the server shows. */
+  async guests() {
+    const { participants } = await this.#state();
+    return participants.filter(({ kind }) => kind === 'guest').map(({ id, presence }) => ({ id, presence }));
+  }
+
+  async #state() {
     const { state } = await this.page.evaluate(async (id) => (await fetch(`/api/sessions/${id}`)).json(), this.session);
-    return (state.snapshots ?? []).map(({ id }) => id);
+    return state;
   }
 
   /** Opens a stored photo large, and gives what the page measured of it: `{ bytes, sha256 }`. */
