@@ -54,7 +54,7 @@ impl Suite {
         match self {
             // The server carries the built console, so that whatever compiles it needs Node.
             Self::Check => &[Tool::Compiler, Tool::Nasm, Tool::Rustfmt, Tool::Clippy, Tool::Node],
-            Self::Rust => &[Tool::Compiler, Tool::Nasm, Tool::Node],
+            Self::Rust => &[Tool::Compiler, Tool::Nasm, Tool::Node, Tool::Python],
             Self::Console => &[Tool::Node],
             Self::Browser => &[Tool::Compiler, Tool::Node, Tool::Chromium],
         }

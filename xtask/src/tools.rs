@@ -27,6 +27,8 @@ pub(crate) enum Tool {
     Node,
     /// Chromium, or Chrome.
     Chromium,
+    /// The second verifier of the audit log.
+    Python,
 }
 
 /// One row of the table: everything there is to know about a tool.
@@ -89,6 +91,14 @@ impl Tool {
                 by_hand: "install Chromium or Chrome, and set CHROMIUM to its program",
                 ..none
             },
+            Self::Python => Row {
+                name: "Python 3",
+                why: "a second verifier of the audit log is written in it, so that it shares no code with ours",
+                apt: &["python3"],
+                brew: &["python"],
+                by_hand: "install Python 3 from your system's packages",
+                ..none
+            },
         }
     }
 
@@ -110,6 +120,7 @@ impl Tool {
                 // Ubuntu's `chromium-browser` is a note that asks for a snap: what does not tell its version is not one.
                 named.chain(usual).find(|browser| ask(Command::new(browser).arg("--version")).is_some())
             }
+            Self::Python => checkout.which("python3"),
         }
     }
 }
@@ -241,7 +252,8 @@ mod tests {
     /// Each tool says why it is wanted and what a person can type.
     #[test]
     fn every_tool_has_a_reason_and_a_command() {
-        for tool in [Tool::Compiler, Tool::Nasm, Tool::Rustfmt, Tool::Clippy, Tool::Node, Tool::Chromium] {
+        use Tool::{Chromium, Clippy, Compiler, Nasm, Node, Python, Rustfmt};
+        for tool in [Compiler, Nasm, Rustfmt, Clippy, Node, Chromium, Python] {
             let row = tool.row();
             assert!(!row.name.is_empty() && !row.why.is_empty() && !row.by_hand.is_empty(), "{tool:?}");
         }
