@@ -80,13 +80,17 @@ impl Log {
     /// # Errors
     /// When the key or a head cannot be used.
     pub async fn open(store: Store, clock: Clock, keys: &Path) -> Result<Self, Error> {
-        let signer = key::open_or_create(&keys.join("log.key"))?;
-        let heads = keys.join("heads");
-        store::make_private(&heads).map_err(|error| Error::Key { path: heads.clone(), reason: error.to_string() })?;
-        let log = Self(Arc::new(Inner { store, clock, signer, heads, wake: Notify::new(), signing: Mutex::default() }));
+        let log = Self::new(store, clock, keys)?;
         signer::meet(&log).await?;
         signer::start(&log);
         Ok(log)
+    }
+
+    fn new(store: Store, clock: Clock, keys: &Path) -> Result<Self, Error> {
+        let signer = key::open_or_create(&keys.join("log.key"))?;
+        let heads = keys.join("heads");
+        store::make_private(&heads).map_err(|error| Error::Key { path: heads.clone(), reason: error.to_string() })?;
+        Ok(Self(Arc::new(Inner { store, clock, signer, heads, wake: Notify::new(), signing: Mutex::default() })))
     }
 
     /// The key that verifies this installation's logs, in the form of a signed note's verifier key.

@@ -14,22 +14,9 @@ const BATCH: u32 = 500;
 /// Compares the remembered heads with the database. A database that remembers less was restored from an older backup:
 /// its log ends here and a new one opens, whose first entry holds what was remembered.
 pub(super) async fn meet(log: &Log) -> Result<(), Error> {
-    let mut db = log.0.store.reader().await?;
-    let organisations = store::account::organisations(&mut db).await?;
+    let organisations = store::account::organisations(&mut *log.0.store.reader().await?).await?;
     for organisation in organisations {
-        let Some(row) = store::log::newest_head(&mut db, organisation.id).await? else { continue };
-        let Some(remembered) = remembered(log, &row.origin)? else { continue };
-        if holds(&mut db, &row, &remembered).await? {
-            continue;
-        }
-        tracing::error!(
-            origin = row.origin,
-            remembered = remembered.size(),
-            "the database holds less of the log than was signed: it was restored from an older backup; a new log opens"
-        );
-        drop(db);
-        reopen(log, organisation.id, &row, &remembered).await?;
-        db = log.0.store.reader().await?;
+        meet_one(log, organisation.id).await?;
     }
     Ok(())
 }
@@ -118,9 +105,21 @@ async fn holds(db: &mut sqlx::AnyConnection, row: &HeadRow, remembered: &Head) -
     Ok(hash == Some(remembered.last()))
 }
 
-async fn reopen(log: &Log, organisation: OrganisationId, row: &HeadRow, remembered: &Head) -> Result<(), Error> {
-    let now_us = log.0.clock.now_us();
+/// The same for one organisation. Under the writer's turn: a server beside this process could commit and sign between the
+/// reading of the row and of the file, and the file would only seem to remember more.
+async fn meet_one(log: &Log, organisation: OrganisationId) -> Result<(), Error> {
     let mut tx = log.0.store.begin().await?;
+    let Some(row) = store::log::newest_head(tx.connection(), organisation).await? else { return Ok(()) };
+    let Some(remembered) = remembered(log, &row.origin)? else { return Ok(()) };
+    if holds(tx.connection(), &row, &remembered).await? {
+        return Ok(());
+    }
+    tracing::error!(
+        origin = row.origin,
+        remembered = remembered.size(),
+        "the database holds less of the log than was signed: it was restored from an older backup; a new log opens"
+    );
+    let now_us = log.0.clock.now_us();
     let base = format!("{}/{organisation}/{}", log.0.signer.name(), super::month(now_us));
     let number = store::log::heads(tx.connection(), organisation).await?.len() + 1;
     let follows = handlens_audit::Follows {
@@ -161,4 +160,97 @@ fn remember(log: &Log, origin: &str, head: &Head) -> Result<(), Error> {
         std::fs::rename(&beside, &path)
     };
     write().map_err(|error| Error::Key { path: path.clone(), reason: error.to_string() })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use handlens_audit::{Action, Actor, Token};
+
+    use super::*;
+    use crate::audit::Note;
+    use crate::clock::Clock;
+    use crate::live::Live;
+    use crate::store::{Store, account, log};
+
+    /// The log of one process in `folder`; there may be two. Nothing is signed by itself.
+    async fn open(folder: &Path) -> Log {
+        let keys = folder.join("keys");
+        store::make_private(&keys).unwrap();
+        let store = Store::open(&folder.join("data")).await.unwrap();
+        Log::new(store, Clock::fixed(1_795_435_200_000_000), &keys).unwrap()
+    }
+
+    async fn write(log: &Log, id: OrganisationId) {
+        let mut change = log.change(&Live::offline(), id, None).await.unwrap();
+        if account::organisation(change.db(), id).await.unwrap().is_none() {
+            let new = account::Organisation { id, name: "City Clinic".to_owned(), phone: None, key: Vec::new() };
+            account::add_organisation(change.db(), &new, 1).await.unwrap();
+        }
+        let note = Note {
+            actor: Actor::System(Token::new("test").unwrap()),
+            action: Action::OrganisationCreate,
+            object: ("organisation", id.to_string()),
+            refused: None,
+            session: None,
+            details: None,
+        };
+        change.write(note).await.unwrap();
+        change.commit().await.unwrap();
+    }
+
+    async fn heads(log: &Log, id: OrganisationId) -> Vec<HeadRow> {
+        log::heads(&mut log.0.store.reader().await.unwrap(), id).await.unwrap()
+    }
+
+    /// A command compares the head file with the database while the server beside it commits and signs: the log goes on,
+    /// and no second one opens.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_command_beside_a_server_forks_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, command) = (open(folder.path()).await, open(folder.path()).await);
+        let id = OrganisationId::random().unwrap();
+        write(&server, id).await;
+        sign_all(&server).await.unwrap();
+
+        // The head file is a pipe: the command stops where it reads it, with the row behind it.
+        let path = file(&server, &heads(&server, id).await[0].origin);
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let compares = tokio::spawn(async move { meet(&command).await });
+        let pipe = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(path).unwrap());
+        let mut pipe = pipe.await.unwrap();
+        let commits = tokio::spawn({
+            let server = server.clone();
+            async move { write(&server, id).await }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        std::io::Write::write_all(&mut pipe, &heads(&server, id).await[0].head).unwrap();
+        drop(pipe);
+        compares.await.unwrap().unwrap();
+        commits.await.unwrap();
+        assert_eq!(heads(&server, id).await.len(), 1);
+    }
+
+    /// The control: a database that lost what was signed gets a new log.
+    #[tokio::test]
+    async fn a_restored_backup_opens_a_new_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(folder.path()).await;
+        let id = OrganisationId::random().unwrap();
+        write(&log, id).await;
+        sign_all(&log).await.unwrap();
+        meet(&log).await.unwrap();
+        assert_eq!(heads(&log, id).await.len(), 1);
+
+        let head = &heads(&log, id).await[0];
+        let mut ahead = Head::from_bytes(&head.head).unwrap();
+        let entries = log::range(&mut log.0.store.reader().await.unwrap(), &head.origin, 1, 1).await.unwrap();
+        ahead.append(handlens_audit::Entry::decode(&entries[0].bytes).unwrap().event().clone()).unwrap();
+        remember(&log, &head.origin, &ahead).unwrap();
+        meet(&log).await.unwrap();
+        assert_eq!(heads(&log, id).await.len(), 2);
+    }
 }
