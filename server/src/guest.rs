@@ -168,7 +168,8 @@ pub async fn consent(app: &App, permit: &GuestPermit, request: &Consent) -> Resu
     Ok(change.commit().await?)
 }
 
-/// The guest goes; nothing more comes from or goes to them.
+/// The guest goes; nothing more comes from or goes to them. Who is out already stays as they are: a guest who was turned
+/// away does not become one who left, and could come back.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -176,6 +177,10 @@ pub async fn leave(app: &App, permit: &GuestPermit) -> Result<(), Problem> {
     let mut change = app.log.change(&app.live, permit.organisation(), Some(permit.request)).await?;
     let mut row = session::find(change.db(), permit.owner(), permit.session()).await?.ok_or_else(unknown)?;
     let (id, now_us) = (permit.participant(), change.now_us());
+    let guest = participant::find(change.db(), row.id, id).await?.ok_or_else(unknown)?;
+    if !matches!(guest.presence, Presence::Waiting | Presence::Admitted) {
+        return Ok(());
+    }
     participant::set_presence(change.db(), id, Presence::Left, now_us).await?;
     participant::withdraw_all(change.db(), id).await?;
     change.then(Effect::EndLeases(Selector::Participant(row.id, id)));

@@ -353,14 +353,26 @@ async fn what_is_over_stays_over() {
     let (house, sam) = House::new().await;
     let session = sam.open_session().await;
     let path = format!("/api/sessions/{session}");
-    let declined = house.guest(&sam, &session).await;
+    let secret = house.invite(&sam, &session).await;
+    let declined = Device::join(&house, &secret).await;
     sam.post(&format!("{path}/participants/{}/decline", declined.participant()), json!({})).await.ok();
     sam.post(&format!("{path}/participants/{}/admit", declined.participant()), json!({})).await.refused("conflict");
     declined.decide(&house, Purpose::Camera, Decision::Grant).await.refused("not-admitted");
+    // To leave is no way back in.
+    declined.person.post("/api/guest/leave", json!({})).await.ok();
+    let again = redeem(&secret, &declined.key, house.now_us(), false);
+    let view = house.stranger().post("/api/invites/redeem", again).await.ok().body;
+    assert_eq!((&view["participant"], &view["presence"]), (&json!(declined.participant()), &json!("declined")));
 
     let secret = house.invite(&sam, &session).await;
     let gone = Device::join(&house, &secret).await;
-    gone.person.post("/api/guest/leave", json!({})).await.ok();
+    for _ in 0..2 {
+        gone.person.post("/api/guest/leave", json!({})).await.ok();
+    }
+    let log = sam.get(&format!("{path}/log")).await.ok().body;
+    let left = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "participant.leave");
+    let left: Vec<_> = left.map(|entry| &entry["object"]).collect();
+    assert_eq!(left, [&json!(gone.participant())], "who is out does not leave again");
     gone.person.post("/api/guest/tickets", json!({})).await.refused("not-admitted");
 
     sam.post(&format!("{path}/end"), json!({})).await.ok();

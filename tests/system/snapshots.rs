@@ -391,6 +391,8 @@ async fn leaving_is_no_withdrawal() {
     declined.decide(&house, Purpose::Snapshots, Decision::Grant).await.ok();
     sam.post(&format!("/api/sessions/{session}/participants/{}/decline", declined.participant()), json!({})).await.ok();
     declined.announce(&Photo::taken(&declined, b"x")).await.refused("not-admitted");
+    declined.person.post("/api/guest/leave", json!({})).await.ok();
+    declined.announce(&Photo::taken(&declined, b"x")).await.refused("not-admitted");
     house.server.shutdown().await;
 }
 
