@@ -76,14 +76,15 @@ impl Address {
         self.origins.iter().any(|ours| ours == origin)
     }
 
-    /// The client behind `peer`: what the nearest trusted proxy says, or the peer itself.
-    pub fn client(&self, peer: IpAddr, forwarded_for: Option<&str>) -> IpAddr {
+    /// The client behind `peer`: what the nearest trusted proxy says, or the peer itself. An IPv4 address is one, also where
+    /// a socket for both families writes it as IPv6.
+    pub fn client(&self, peer: IpAddr, forwarded_for: &str) -> IpAddr {
         let trusted = |address: IpAddr| self.trusted_proxies.iter().any(|net| net.contains(&address));
-        let mut client = peer;
-        let mut hops = forwarded_for.unwrap_or("").rsplit(',').map(|hop| hop.trim().parse::<IpAddr>());
+        let mut client = peer.to_canonical();
+        let mut hops = forwarded_for.rsplit(',').map(|hop| hop.trim().parse::<IpAddr>());
         while trusted(client) {
             match hops.next() {
-                Some(Ok(hop)) => client = hop,
+                Some(Ok(hop)) => client = hop.to_canonical(),
                 Some(Err(_)) | None => break,
             }
         }
@@ -106,10 +107,21 @@ mod tests {
     fn forwarded_for_is_believed_from_proxies_only() {
         let peer: IpAddr = "10.0.0.2".parse().unwrap();
         let direct: IpAddr = "198.51.100.7".parse().unwrap();
-        assert_eq!(address(&[]).client(direct, Some("1.2.3.4")), direct);
-        assert_eq!(address(&["10.0.0.0/8"]).client(peer, Some("1.2.3.4, 198.51.100.7")), direct);
-        assert_eq!(address(&["10.0.0.0/8"]).client(peer, Some("1.2.3.4, 198.51.100.7, 10.0.0.9")), direct);
-        assert_eq!(address(&["10.0.0.0/8"]).client(peer, Some("nonsense")), peer);
+        assert_eq!(address(&[]).client(direct, "1.2.3.4"), direct);
+        assert_eq!(address(&["10.0.0.0/8"]).client(peer, "1.2.3.4, 198.51.100.7"), direct);
+        assert_eq!(address(&["10.0.0.0/8"]).client(peer, "1.2.3.4, 198.51.100.7, 10.0.0.9"), direct);
+        assert_eq!(address(&["10.0.0.0/8"]).client(peer, "nonsense"), peer);
+    }
+
+    /// A socket for both families tells IPv4 peers as `::ffff:a.b.c.d`: a proxy among them is trusted, and each client is
+    /// counted by its own address.
+    #[test]
+    fn an_ipv4_client_of_an_ipv6_socket_is_itself() {
+        let peer: IpAddr = "::ffff:10.0.0.2".parse().unwrap();
+        let direct: IpAddr = "198.51.100.7".parse().unwrap();
+        assert_eq!(address(&["10.0.0.0/8"]).client(peer, "198.51.100.7"), direct);
+        assert_eq!(address(&["10.0.0.0/8"]).client(peer, "::ffff:198.51.100.7"), direct);
+        assert_eq!(address(&[]).client("::ffff:198.51.100.7".parse().unwrap(), ""), direct);
     }
 
     /// Another site, another scheme, another port and a longer name are not us.

@@ -104,6 +104,26 @@ fn client(app: &App, request: &Request) -> IpAddr {
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    app.address.client(peer, forwarded)
+    app.address.client(peer, &forwarded(request.headers()))
+}
+
+/// What every proxy on the way said: a header of several lines is one list.
+fn forwarded(headers: &HeaderMap) -> String {
+    let lines = headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
+    lines.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The nearest proxy may add a line of its own: its word is the last one of all lines.
+    #[test]
+    fn forwarded_for_is_read_whole() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(forwarded(&headers), "");
+        headers.append("x-forwarded-for", "1.2.3.4, 5.6.7.8".parse().unwrap());
+        headers.append("x-forwarded-for", "198.51.100.7".parse().unwrap());
+        assert_eq!(forwarded(&headers), "1.2.3.4, 5.6.7.8,198.51.100.7");
+    }
 }
