@@ -16,7 +16,7 @@ use handlens_seal::signature;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::access::{Owner, SessionPermit, Stranger, principal};
+use crate::access::{SessionPermit, Stranger, principal};
 use crate::app::{App, fault};
 use crate::audit::{Change, Note};
 use crate::identity::{self, GUEST_SECONDS, Token};
@@ -47,6 +47,16 @@ impl Found {
             return Err(self.refused(why));
         }
         if self.session.ended.is_some() { Err(self.refused(ended())) } else { Ok(()) }
+    }
+
+    /// Begins a change on what can be used. All of it is read again under the writer's turn: what was found before may be
+    /// over by now.
+    async fn begin(&mut self, app: &App, stranger: &Stranger) -> Result<Change, Problem> {
+        let mut change = app.log.change(&app.live, self.session.organisation, Some(stranger.request)).await?;
+        self.invite = invite::by_secret(change.db(), &self.secret_hash).await?.ok_or_else(unknown)?;
+        self.session = session::of_invite(change.db(), self.invite.id).await?.ok_or_else(unknown)?;
+        self.usable()?;
+        Ok(change)
     }
 }
 
@@ -139,12 +149,7 @@ pub async fn peek(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Re
         return Err(found.refused(expired()));
     }
     if found.invite.opened_us.is_none() {
-        let mut change = app.log.change(&app.live, found.session.organisation, Some(stranger.request)).await?;
-        let now_us = change.now_us();
-        invite::mark(change.db(), found.invite.id, Step::Opened, now_us).await?;
-        write(&mut change, &found, Actor::Stranger, Action::InviteOpen, None).await?;
-        snapshot::show(&mut change, &mut found.session).await?;
-        change.commit().await?;
+        open(app, stranger, &mut found).await?;
     }
     Ok(Peek {
         wordings: guest::wordings(&found.session.technician_name, &found.host.organisation),
@@ -163,11 +168,10 @@ pub async fn peek(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Re
 /// As [`peek`]; `invite-used` when a device holds it.
 pub async fn refuse(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Result<(), Problem> {
     let mut found = find(app, secret).await?;
-    found.usable()?;
+    let mut change = found.begin(app, stranger).await?;
     if found.invite.participant.is_some() {
         return Err(found.refused(used()));
     }
-    let mut change = app.log.change(&app.live, found.session.organisation, Some(stranger.request)).await?;
     let now_us = change.now_us();
     invite::mark(change.db(), found.invite.id, Step::Revoked, now_us).await?;
     write(&mut change, &found, Actor::Stranger, Action::InviteRefuse, None).await?;
@@ -181,11 +185,10 @@ pub async fn refuse(app: &App, stranger: &Stranger, secret: &Secret<String>) -> 
 /// `invite-unknown`, `invite-revoked`, `session-ended`.
 pub async fn again(app: &App, stranger: &Stranger, secret: &Secret<String>) -> Result<(), Problem> {
     let mut found = find(app, secret).await?;
-    found.usable()?;
+    let mut change = found.begin(app, stranger).await?;
     if found.invite.again_us.is_some() {
         return Ok(());
     }
-    let mut change = app.log.change(&app.live, found.session.organisation, Some(stranger.request)).await?;
     let now_us = change.now_us();
     invite::mark(change.db(), found.invite.id, Step::Again, now_us).await?;
     write(&mut change, &found, Actor::Stranger, Action::InviteAgain, None).await?;
@@ -202,14 +205,7 @@ pub async fn again(app: &App, stranger: &Stranger, secret: &Secret<String>) -> R
 pub async fn redeem(app: &App, stranger: &Stranger, request: &Redeem) -> Result<Bound, Problem> {
     let mut found = find(app, &request.secret).await?;
     let key = proven_key(app, &found.secret_hash, request)?;
-    found.usable()?;
-    let mut change = app.log.change(&app.live, found.session.organisation, Some(stranger.request)).await?;
-    // Read again under the writer's turn: of two devices in the same millisecond one is the first.
-    let fresh = invite::by_secret(change.db(), &found.secret_hash).await?.ok_or_else(unknown)?;
-    found.invite = fresh;
-    let owner = Owner { organisation: found.session.organisation, technician: None };
-    found.session = session::find(change.db(), owner, found.session.id).await?.ok_or_else(unknown)?;
-    found.usable()?;
+    let mut change = found.begin(app, stranger).await?;
     let now_us = change.now_us();
     let known = participant::by_key(change.db(), found.invite.id, &key).await?;
     let (guest, arrives) = match known {
@@ -240,7 +236,21 @@ pub async fn redeem(app: &App, stranger: &Stranger, request: &Redeem) -> Result<
         .await?;
     snapshot::show(&mut change, &mut found.session).await?;
     change.commit().await?;
-    Ok(Bound { organisation: owner.organisation, session: found.session.id, participant: guest, token })
+    let Session { id: session, organisation, .. } = found.session;
+    Ok(Bound { organisation, session, participant: guest, token })
+}
+
+/// Notes the first look, unless another one was first.
+async fn open(app: &App, stranger: &Stranger, found: &mut Found) -> Result<(), Problem> {
+    let mut change = found.begin(app, stranger).await?;
+    if found.invite.opened_us.is_some() {
+        return Ok(());
+    }
+    let now_us = change.now_us();
+    invite::mark(change.db(), found.invite.id, Step::Opened, now_us).await?;
+    write(&mut change, found, Actor::Stranger, Action::InviteOpen, None).await?;
+    snapshot::show(&mut change, &mut found.session).await?;
+    Ok(change.commit().await?)
 }
 
 /// A guest who comes for the first time: the link is theirs, unless another device has to give its place.

@@ -237,6 +237,59 @@ async fn a_link_is_spent_once() {
     house.server.shutdown().await;
 }
 
+/// What is asked of links while others act on the session is done on the session as it is then: nobody is shown an older
+/// one, a look is noted once, and a link is either refused or somebody's.
+#[tokio::test]
+async fn links_are_asked_of_the_session_as_it_is() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let path = format!("/api/sessions/{session}");
+    let patient = house.guest(&sam, &session).await;
+    let (first, second) = (house.invite(&sam, &session).await, house.invite(&sam, &session).await);
+    let mut console = sam.events(&format!("{path}/events")).await;
+    let admit = format!("{path}/participants/{}/admit", patient.participant());
+    let ask = |what: &str, secret: &str| {
+        let (person, path, body) =
+            (house.stranger(), format!("/api/invites/{what}"), json!({"secret": secret}));
+        async move { person.post(&path, body).await }
+    };
+    let looks = (0..4).flat_map(|_| [ask("peek", &first), ask("peek", &second)]);
+    let again = (0..4).map(|_| ask("again", &first));
+    let (admitted, looks, again) = futures::join!(
+        sam.post(&admit, json!({})),
+        futures::future::join_all(looks),
+        futures::future::join_all(again)
+    );
+    for answer in looks.into_iter().chain(again).chain([admitted]) {
+        answer.ok();
+    }
+    let seen = console
+        .until(|event| {
+            let invites = event["invites"].as_array().unwrap();
+            event["state"]["participants"][1]["presence"] == "admitted"
+                && invites[1..].iter().all(|invite| invite["opened_us"].is_number())
+                && invites[1]["again_us"].is_number()
+        })
+        .await;
+    assert_eq!(seen["state"]["phase"], "live");
+    let log = sam.get(&format!("{path}/log")).await.ok().body;
+    let count = |action| log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == action).count();
+    assert_eq!((count("invite.open"), count("invite.again")), (2, 1));
+
+    for _ in 0..5 {
+        let secret = house.invite(&sam, &session).await;
+        let key = handlens_seal::signature::SigningKey::random().unwrap();
+        let (person, body) = (house.stranger(), redeem(&secret, &key, house.now_us(), false));
+        let (refused, redeemed) = futures::join!(ask("refuse", &secret), person.post("/api/invites/redeem", body));
+        match (refused.status.is_success(), redeemed.status.is_success()) {
+            (true, false) => redeemed.refused("invite-revoked"),
+            (false, true) => refused.refused("invite-used"),
+            both => panic!("refused and redeemed: {both:?}"),
+        }
+    }
+    house.server.shutdown().await;
+}
+
 /// The first start happens once: with its secret alone, and never again, also after a restart.
 #[tokio::test]
 async fn the_first_start_happens_once() {
