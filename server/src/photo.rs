@@ -94,8 +94,9 @@ async fn open(app: &App, permit: &SessionPermit, there: &Upload) -> Result<Zeroi
     let item = item(&object, &session);
     let (header, key) = (keys.header(item).map_err(fault)?, keys.object_key(item, &there.head).map_err(fault)?);
     let length = there.bytes;
-    let _room = app.uploads.room().await?;
+    let room = app.uploads.room().await?;
     let opened = app.blobs.finished(there.id, move |file| {
+        let _room = room;
         let mut sealed = Vec::new();
         // One byte more than there should be: a longer file is told, not cut.
         file.take(length + 1).read_to_end(&mut sealed)?;

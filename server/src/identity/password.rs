@@ -41,9 +41,8 @@ impl Passwords {
                 ),
             ));
         }
-        let _place = self.places.acquire().await.map_err(|_| failed())?;
         let password = password.clone();
-        tokio::task::spawn_blocking(move || hash_now(password.expose())).await.ok().flatten().ok_or_else(failed)
+        self.run(move || hash_now(password.expose())).await?.ok_or_else(failed)
     }
 
     /// Whether `password` is the one `stored` was made of. Without `stored` it takes as long and says no.
@@ -54,16 +53,24 @@ impl Passwords {
         if password.expose().chars().count() > PASSWORD_MAX_CHARS {
             return Ok(false);
         }
-        let _place = self.places.acquire().await.map_err(|_| failed())?;
         let (password, known) = (password.clone(), stored.is_some());
         let stored = stored.unwrap_or_else(|| self.nobody.to_string());
-        tokio::task::spawn_blocking(move || {
+        self.run(move || {
             let fits = PasswordHash::new(&stored)
                 .is_ok_and(|stored| argon2().verify_password(password.expose().as_bytes(), &stored).is_ok());
             fits && known
         })
         .await
-        .map_err(|_| failed())
+    }
+
+    /// Runs the work at one of the places, and keeps it until the work is done: a caller who goes away stops nothing.
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| failed())?;
+        let work = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        work.await.map_err(|_| failed())
     }
 }
 
@@ -98,5 +105,17 @@ mod tests {
         assert!(!passwords.verify(&secret("correct horse"), Some(stored)).await.unwrap());
         assert!(!passwords.verify(&secret("nobody has this password"), None).await.unwrap());
         assert!(passwords.hash(&secret("short")).await.is_err());
+    }
+    /// Callers who hang up give no place back before their password is done with: no more than two are hashed at once.
+    #[tokio::test]
+    async fn hanging_up_makes_no_room() {
+        let passwords = Passwords::new().unwrap();
+        let (first, second) = (secret("correct horse battery"), secret("staple"));
+        for password in [&first, &second] {
+            let asked = passwords.verify(password, None);
+            tokio::time::timeout(std::time::Duration::ZERO, asked).await.unwrap_err();
+        }
+        assert_eq!(passwords.places.available_permits(), 0);
+        drop(passwords.places.acquire_many(2).await.unwrap());
     }
 }

@@ -118,8 +118,9 @@ async fn examine(app: &App, keys: &keys::Organisation, there: &Upload) -> Result
     let item = item(&object, &session);
     let (header, key) = (keys.header(item).map_err(fault)?, keys.object_key(item, &there.head).map_err(fault)?);
     let wanted = there.sha256;
-    let _room = app.uploads.room().await?;
+    let room = app.uploads.room().await?;
     let verdict = app.blobs.unfinished(there.id, move |file| {
+        let _room = room;
         if digest(file)? != wanted {
             return Ok(Verdict::OtherDigest);
         }

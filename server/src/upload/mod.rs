@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use handlens_protocol::limits::LATE_UPLOAD_SECONDS;
 use handlens_protocol::{Kind, ObjectId, Problem, SessionId};
-use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 pub use announce::{Announced, announce};
 pub use append::{Refused, append};
@@ -52,12 +52,12 @@ const OPENED: usize = 4;
 /// What uploads share in a process.
 pub struct Uploads {
     turns: [Arc<Mutex<()>>; TURNS],
-    opened: Semaphore,
+    opened: Arc<Semaphore>,
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { turns: std::array::from_fn(|_| Arc::default()), opened: Semaphore::new(OPENED) }
+        Self { turns: std::array::from_fn(|_| Arc::default()), opened: Arc::new(Semaphore::new(OPENED)) }
     }
 }
 
@@ -68,9 +68,9 @@ impl Uploads {
         Arc::clone(&self.turns[usize::from(*first) % TURNS]).lock_owned().await
     }
 
-    /// Room to read and open a whole object.
-    pub(crate) async fn room(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
-        self.opened.acquire().await.map_err(fault)
+    /// Room to read and open a whole object. Whoever does it off this thread takes it along.
+    pub(crate) async fn room(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.opened).acquire_owned().await.map_err(fault)
     }
 }
 
