@@ -1,6 +1,8 @@
 //! Uploads in the shape of tus 1.0 (<https://tus.io/protocols/resumable-upload>): creation without a body, `HEAD`, `PATCH`.
 //! What the device says of an object travels in `Upload-Metadata`; a part is taken whole or not at all.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, MatchedPath, Path, Request, State};
@@ -12,12 +14,15 @@ use handlens_protocol::limits::UPLOAD_PART_BYTES;
 use handlens_protocol::{Kind, ObjectId, Problem};
 
 use super::Refusal;
+use super::body::{Unread, whole};
 use crate::access::UploadPermit;
 use crate::app::App;
 use crate::upload::{self, Declaration};
 
 /// The version of tus, the only one.
 const VERSION: &str = "1.0.0";
+/// How long a part may take: longer than a phone waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Every route here, as the guard and [`protocol`] know it.
 const ROUTES: &str = "/api/guest/uploads";
 
@@ -119,7 +124,7 @@ pub(super) async fn protocol(request: Request, next: Next) -> Response {
 impl FromRequest<App> for Part {
     type Rejection = Refusal;
 
-    async fn from_request(mut request: Request, app: &App) -> Result<Self, Refusal> {
+    async fn from_request(mut request: Request, _: &App) -> Result<Self, Refusal> {
         let headers = request.headers();
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if kind != Some("application/offset+octet-stream") {
@@ -128,13 +133,12 @@ impl FromRequest<App> for Part {
         let offset = upload::number(text(headers, &UPLOAD_OFFSET));
         let offset = offset.ok_or_else(|| malformed("`Upload-Offset` says where the part begins."))?;
         DefaultBodyLimit::max(UPLOAD_PART_BYTES).apply(&mut request);
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let bytes = whole(request, PATIENCE).await.map_err(|unread| match unread {
+            Unread::TooLarge => {
                 let detail = format!("A part has at most {UPLOAD_PART_BYTES} bytes. Nothing of it was taken.");
                 Problem::new(Kind::TooLarge, detail)
-            } else {
-                malformed("The part did not arrive.")
             }
+            Unread::Lost => malformed("The part did not arrive."),
         })?;
         Ok(Self { offset, bytes })
     }
