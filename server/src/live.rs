@@ -86,13 +86,18 @@ impl Live {
         self.0.relay.as_ref()
     }
 
-    /// Watches a session, beginning with `now` unless something newer is known.
-    pub fn watch(&self, now: Snapshot) -> watch::Receiver<Arc<Snapshot>> {
-        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.retain(|_, room| room.receiver_count() > 0);
-        let room = rooms.entry(now.state.session).or_insert_with(|| watch::Sender::new(Arc::new(now.clone())));
-        replace_if_newer(room, now);
-        room.subscribe()
+    /// Watches a session. It is looked at before and once more when the watching has begun: what was committed between the
+    /// two was shown to nobody here.
+    ///
+    /// # Errors
+    /// What `look` says.
+    pub async fn watch<F: Future<Output = Result<Snapshot, E>>, E>(
+        &self,
+        look: impl Fn() -> F,
+    ) -> Result<watch::Receiver<Arc<Snapshot>>, E> {
+        let room = self.enter(look().await?);
+        self.show(look().await?);
+        Ok(room)
     }
 
     /// Logins as they end.
@@ -141,10 +146,7 @@ impl Live {
             match effect {
                 Effect::Show(snapshot) => {
                     self.publish(&snapshot.state);
-                    let rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(room) = rooms.get(&snapshot.state.session) {
-                        replace_if_newer(room, *snapshot);
-                    }
+                    self.show(*snapshot);
                 }
                 Effect::ShowMarks(marks) => self.publish_marks(&marks),
                 Effect::EndLeases(selector) => self.end_leases(selector),
@@ -161,9 +163,25 @@ impl Live {
             }
         }
     }
+    fn enter(&self, now: Snapshot) -> watch::Receiver<Arc<Snapshot>> {
+        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.retain(|_, room| room.receiver_count() > 0);
+        let room = rooms.entry(now.state.session).or_insert_with(|| watch::Sender::new(Arc::new(now.clone())));
+        replace_if_newer(room, now);
+        room.subscribe()
+    }
+
+    /// Shows a session to whoever watches it.
+    fn show(&self, now: Snapshot) {
+        let rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = rooms.get(&now.state.session) {
+            replace_if_newer(room, now);
+        }
+    }
 }
 
-/// Commits are ordered, their effects may overtake each other: the revision decides.
+/// Effects come in the order of their commits, but whoever begins to watch looked at the database by themselves: the
+/// revision decides.
 fn replace_if_newer(room: &watch::Sender<Arc<Snapshot>>, new: Snapshot) {
     room.send_if_modified(|old| {
         let newer = new.state.revision > old.state.revision;
@@ -172,4 +190,45 @@ fn replace_if_newer(room: &watch::Sender<Arc<Snapshot>>, new: Snapshot) {
         }
         newer
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn snapshot(revision: u64) -> Snapshot {
+        let state = SessionState {
+            v: 1,
+            organisation: OrganisationId::from_bytes([1; 16]),
+            session: SessionId::from_bytes([2; 16]),
+            revision,
+            at_us: 0,
+            phase: Phase::Waiting,
+            participants: Vec::new(),
+            frozen: None,
+            photo: None,
+            snapshots: Vec::new(),
+            ended: None,
+        };
+        Snapshot { state, invites: Vec::new() }
+    }
+
+    /// A change between the look and the watch is seen, and an older look takes nothing back.
+    #[tokio::test]
+    async fn nothing_is_missed_before_the_watch() {
+        let live = Live::offline();
+        let stored = Mutex::new(1);
+        let look = || {
+            let revision = std::mem::replace(&mut *stored.lock().unwrap(), 2);
+            // Committed after this look and before anybody watches.
+            live.apply(vec![Effect::Show(Box::new(snapshot(2)))]);
+            std::future::ready(Ok::<_, Infallible>(snapshot(revision)))
+        };
+        let room = live.watch(look).await.unwrap();
+        assert_eq!(room.borrow().state.revision, 2);
+        let late = live.watch(|| std::future::ready(Ok::<_, Infallible>(snapshot(1)))).await.unwrap();
+        assert_eq!(late.borrow().state.revision, 2);
+    }
 }

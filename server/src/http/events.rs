@@ -7,25 +7,27 @@ use std::time::Duration;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures::stream::{BoxStream, StreamExt as _};
-use handlens_protocol::LoginId;
 use handlens_protocol::state::Phase;
+use handlens_protocol::{LoginId, Problem, SessionId};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::access::Owner;
 use crate::app::App;
 use crate::live::Snapshot;
+use crate::session;
 
 /// The body of an event route.
 pub(super) type Stream = Sse<axum::response::sse::KeepAliveStream<BoxStream<'static, Result<Event, Infallible>>>>;
 
 /// Streams a session to one reader, as `show` lets them see it, until the session, their login or the server ends.
-pub(super) fn stream<T: Serialize>(
+pub(super) async fn stream<T: Serialize>(
     app: &App,
-    now: Snapshot,
+    (owner, session): (Owner, SessionId),
     login: LoginId,
     show: impl Fn(&Snapshot) -> Option<T> + Send + 'static,
-) -> Stream {
-    let mut room = app.live.watch(now);
+) -> Result<Stream, Problem> {
+    let mut room = app.live.watch(|| session::look(app, owner, session)).await?;
     room.mark_changed();
     let mut ended = app.live.ended_logins();
     let stop = app.stop.clone();
@@ -58,5 +60,5 @@ pub(super) fn stream<T: Serialize>(
         })
         .map(Ok)
         .boxed();
-    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }

@@ -12,7 +12,7 @@ use super::events::{self, Stream};
 use super::{Body, Refusal};
 use crate::access::GuestPermit;
 use crate::app::App;
-use crate::{guest, realtime, session};
+use crate::{guest, realtime};
 
 /// What the guest's page shows.
 #[utoipa::path(get, path = "/api/guest", responses((status = 200, body = GuestView), (status = "4XX", body = Problem)))]
@@ -24,9 +24,8 @@ pub(super) async fn view(State(app): State<App>, permit: GuestPermit) -> Result<
 #[utoipa::path(get, path = "/api/guest/events",
     responses((status = 200, body = GuestEvent, content_type = "text/event-stream"), (status = "4XX", body = Problem)))]
 pub(super) async fn events(State(app): State<App>, permit: GuestPermit) -> Result<Stream, Refusal> {
-    let snapshot = session::look(&app, permit.owner(), permit.session()).await?;
-    let me = permit.participant();
-    Ok(events::stream(&app, snapshot, permit.login(), move |snapshot| guest::event(snapshot, me)))
+    let (whose, me) = ((permit.owner(), permit.session()), permit.participant());
+    Ok(events::stream(&app, whose, permit.login(), move |snapshot| guest::event(snapshot, me)).await?)
 }
 
 /// A signed grant or withdrawal.

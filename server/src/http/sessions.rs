@@ -16,6 +16,7 @@ use super::events::{self, Stream};
 use super::{Body, Refusal};
 use crate::access::{SessionPermit, Staff};
 use crate::app::App;
+use crate::live::Snapshot;
 use crate::{guest, invite, realtime, session};
 
 /// Which page of the list.
@@ -62,10 +63,9 @@ pub(super) async fn read(State(app): State<App>, permit: SessionPermit) -> Resul
 #[utoipa::path(get, path = "/api/sessions/{session}/events", params(("session" = SessionId, Path)),
     responses((status = 200, body = StaffEvent, content_type = "text/event-stream"), (status = "4XX", body = Problem)))]
 pub(super) async fn events(State(app): State<App>, permit: SessionPermit) -> Result<Stream, Refusal> {
-    let snapshot = session::look(&app, permit.owner(), permit.session).await?;
-    Ok(events::stream(&app, snapshot, permit.staff.login, |snapshot| {
-        Some(StaffEvent { state: snapshot.state.clone(), invites: snapshot.invites.clone() })
-    }))
+    let show =
+        |snapshot: &Snapshot| Some(StaffEvent { state: snapshot.state.clone(), invites: snapshot.invites.clone() });
+    Ok(events::stream(&app, (permit.owner(), permit.session), permit.staff.login, show).await?)
 }
 
 /// Makes a link; it is told this once.
