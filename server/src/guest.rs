@@ -34,7 +34,7 @@ pub async fn admit(app: &App, permit: &SessionPermit, id: ParticipantId) -> Resu
     session::set_live(change.db(), row.id, now_us).await?;
     row.live_us = row.live_us.or(Some(now_us));
     if let (Some(old), Some(link)) = (guest.replaces, guest.invite) {
-        put_out(&mut change, row.id, old).await?;
+        put_out(&mut change, &mut row, old).await?;
         invite::hold(change.db(), link, id).await?;
     }
     note(&mut change, permit, Action::ParticipantAdmit, ("participant", id.to_string())).await?;
@@ -176,19 +176,10 @@ pub async fn consent(app: &App, permit: &GuestPermit, request: &Consent) -> Resu
 pub async fn leave(app: &App, permit: &GuestPermit) -> Result<(), Problem> {
     let mut change = app.log.change(&app.live, permit.organisation(), Some(permit.request)).await?;
     let mut row = session::find(change.db(), permit.owner(), permit.session()).await?.ok_or_else(unknown)?;
-    let (id, now_us) = (permit.participant(), change.now_us());
-    let guest = participant::find(change.db(), row.id, id).await?.ok_or_else(unknown)?;
-    if !matches!(guest.presence, Presence::Waiting | Presence::Admitted) {
+    let id = permit.participant();
+    if !depart(&mut change, &mut row, id).await? {
         return Ok(());
     }
-    participant::set_presence(change.db(), id, Presence::Left, now_us).await?;
-    participant::withdraw_all(change.db(), id).await?;
-    change.then(Effect::EndLeases(Selector::Participant(row.id, id)));
-    if row.frozen.is_some_and(|frozen| frozen.participant == id) {
-        session::set_frozen(change.db(), row.id, None).await?;
-        row.frozen = None;
-    }
-    photo::excuse(&mut change, row.id, id).await?;
     write(&mut change, permit, Action::ParticipantLeave, ("participant", id.to_string())).await?;
     snapshot::show(&mut change, &mut row).await?;
     Ok(change.commit().await?)
@@ -210,14 +201,12 @@ pub async fn feedback(app: &App, permit: &GuestPermit, request: Feedback) -> Res
     Ok(change.commit().await?)
 }
 
-/// Ends a guest's visit from the staff's side: their key, their cookies, their leases.
-pub(crate) async fn put_out(change: &mut Change, session: SessionId, id: ParticipantId) -> Result<(), Problem> {
-    let now_us = change.now_us();
-    participant::set_presence(change.db(), id, Presence::Left, now_us).await?;
-    participant::withdraw_all(change.db(), id).await?;
-    participant::end_logins(change.db(), id).await?;
-    photo::excuse(change, session, id).await?;
-    change.then(Effect::EndLeases(Selector::Participant(session, id)));
+/// Ends a guest's visit from the staff's side: also their key and their cookies.
+pub(crate) async fn put_out(change: &mut Change, row: &mut Session, id: ParticipantId) -> Result<(), Problem> {
+    depart(change, row, id).await?;
+    for login in participant::end_logins(change.db(), id).await? {
+        change.then(Effect::LoginEnded(login));
+    }
     Ok(())
 }
 
@@ -240,6 +229,25 @@ pub(crate) fn wordings(technician: &str, organisation: &str) -> Vec<Wording> {
         }
     }
     wordings
+}
+
+/// Ends a guest's visit: what they allow, their leases, their still and what they are asked for. `false`: they were out
+/// already, and stay as they are.
+async fn depart(change: &mut Change, row: &mut Session, id: ParticipantId) -> Result<bool, Problem> {
+    let guest = participant::find(change.db(), row.id, id).await?.ok_or_else(unknown)?;
+    if !matches!(guest.presence, Presence::Waiting | Presence::Admitted) {
+        return Ok(false);
+    }
+    let now_us = change.now_us();
+    participant::set_presence(change.db(), id, Presence::Left, now_us).await?;
+    participant::withdraw_all(change.db(), id).await?;
+    change.then(Effect::EndLeases(Selector::Participant(row.id, id)));
+    if row.frozen.is_some_and(|frozen| frozen.participant == id) {
+        session::set_frozen(change.db(), row.id, None).await?;
+        row.frozen = None;
+    }
+    photo::excuse(change, row.id, id).await?;
+    Ok(true)
 }
 
 async fn waiting(change: &mut Change, session: SessionId, id: ParticipantId) -> Result<Participant, Problem> {

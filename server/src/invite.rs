@@ -131,7 +131,7 @@ pub async fn revoke(app: &App, permit: &SessionPermit, id: InviteId) -> Result<(
     let now_us = change.now_us();
     invite::mark(change.db(), id, Step::Revoked, now_us).await?;
     if let Some(guest) = found.participant {
-        guest::put_out(&mut change, row.id, guest).await?;
+        guest::put_out(&mut change, &mut row, guest).await?;
     }
     note(&mut change, permit, Action::InviteRevoke, ("invite", id.to_string())).await?;
     snapshot::show(&mut change, &mut row).await?;

@@ -213,6 +213,30 @@ async fn a_link_is_bound_to_one_device() {
     house.server.shutdown().await;
 }
 
+/// Whose link is turned off is out: their streams end at once, and nobody looks at a still of theirs or waits for a photo.
+#[tokio::test]
+async fn a_link_that_is_turned_off_puts_its_guest_out() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let path = format!("/api/sessions/{session}");
+    let patient = house.admitted(&sam, &session).await;
+    let guest = patient.participant();
+    sam.post(&format!("{path}/freeze"), json!({"participant": guest, "frame_us": 77})).await.ok();
+    sam.post(&format!("{path}/photos"), json!({"participant": guest})).await.ok();
+    let mut events = patient.person.events("/api/guest/events").await;
+    assert_eq!(events.next().await.unwrap()["frozen"]["frame_us"], 77);
+
+    let view = sam.get(&path).await.ok().body;
+    let link = view["invites"][0]["id"].as_str().unwrap();
+    sam.post(&format!("{path}/invites/{link}/revoke"), json!({})).await.ok();
+    while events.next().await.is_some() {}
+    patient.person.get("/api/guest").await.refused("not-logged-in");
+    let state = sam.get(&path).await.ok().body["state"].take();
+    assert_eq!((&state["frozen"], &state["photo"]), (&json!(null), &json!(null)));
+    assert_eq!(state["participants"][1]["presence"], "left");
+    house.server.shutdown().await;
+}
+
 /// A second tap on the link, on another device, in the same millisecond: one of them wins, the other is told why.
 #[tokio::test]
 async fn a_link_is_spent_once() {

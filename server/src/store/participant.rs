@@ -177,10 +177,13 @@ pub async fn begin_login(
     Ok(())
 }
 
-/// Takes every cookie of a guest away.
-pub async fn end_logins(db: &mut AnyConnection, participant: ParticipantId) -> Result<(), Error> {
-    sqlx::query("DELETE FROM guest_login WHERE participant = $1").bind(participant.to_string()).execute(db).await?;
-    Ok(())
+/// Takes every cookie of a guest away, and gives the bindings they stood for.
+pub async fn end_logins(db: &mut AnyConnection, participant: ParticipantId) -> Result<Vec<LoginId>, Error> {
+    let rows = sqlx::query("DELETE FROM guest_login WHERE participant = $1 RETURNING id")
+        .bind(participant.to_string())
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|row| parsed(row, "id")).collect()
 }
 
 /// The guest a token stands for. A binding that lasted until the session's end counts for `late_us` after it.
