@@ -269,7 +269,7 @@ pub async fn end(app: &App, permit: &SessionPermit) -> Result<(), Problem> {
     Ok(change.commit().await?)
 }
 
-/// The entries of the session.
+/// The newest entries of the session, in their order.
 ///
 /// # Errors
 /// `not-found`.

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
+use handlens_audit::{Action, Actor, Token};
 use handlens_protocol::consent::{Decision, Purpose};
+use handlens_server::audit::Note;
+use handlens_server::store::account;
 use handlens_tests::{Device, House, NOON_US, redeem};
 use serde_json::{Value, json};
 
@@ -134,6 +137,33 @@ async fn consents_of_those_who_left_stay_known() {
     assert_eq!((&after["grants"], &after["grants_until_left"]), (&json!([]), &json!(["camera"])));
     sam.post(&format!("/api/sessions/{session}/end"), json!({})).await.ok();
     assert_eq!(guest().await["grants_until_left"], json!(["camera"]));
+    house.server.shutdown().await;
+}
+
+/// A session with more entries than are shown at once shows the newest ones, in their order.
+#[tokio::test]
+async fn a_long_log_shows_its_newest_entries() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let app = house.server.app();
+    let organisation = account::organisations(&mut app.store.reader().await.unwrap()).await.unwrap()[0].id;
+    let mut change = app.log.change(&app.live, organisation, None).await.unwrap();
+    for number in 0..1_000 {
+        let note = Note {
+            actor: Actor::System(Token::new("test").unwrap()),
+            action: Action::SessionRead,
+            object: ("test", number.to_string()),
+            refused: None,
+            session: Some(session.parse().unwrap()),
+            details: None,
+        };
+        change.write(note).await.unwrap();
+    }
+    change.commit().await.unwrap();
+    let log = sam.get(&format!("/api/sessions/{session}/log")).await.ok().body;
+    let objects: Vec<&str> = log["entries"].as_array().unwrap().iter().map(|e| e["object"].as_str().unwrap()).collect();
+    let expected: Vec<String> = (1..1_000).map(|number| number.to_string()).chain([session]).collect();
+    assert_eq!(objects, expected);
     house.server.shutdown().await;
 }
 

@@ -112,18 +112,18 @@ pub async fn set_signature(db: &mut AnyConnection, origin: &str, sequence: u64, 
     Ok(())
 }
 
-/// Entries of a session, oldest first.
+/// The newest entries of a session, at most `limit`, in their order.
 pub async fn of_session(db: &mut AnyConnection, session: SessionId, limit: u32) -> Result<Vec<Row>, Error> {
     let rows = sqlx::query(
         "SELECT log_entry.origin AS origin, sequence, bytes, signature, sealed
          FROM log_entry JOIN log_head ON log_head.origin = log_entry.origin
-         WHERE session = $1 ORDER BY log_head.opened_us, sequence LIMIT $2",
+         WHERE session = $1 ORDER BY log_head.opened_us DESC, log_head.origin DESC, sequence DESC LIMIT $2",
     )
     .bind(session.to_string())
     .bind(i64::from(limit))
     .fetch_all(db)
     .await?;
-    rows.iter().map(row_of).collect()
+    rows.iter().rev().map(row_of).collect()
 }
 
 fn head_of(row: &sqlx::any::AnyRow) -> Result<HeadRow, Error> {
