@@ -246,7 +246,7 @@ impl Task {
         self.parts.publisher.set_presence(wants.presence);
         if wants.events != self.events.is_some() {
             self.events = wants.events.then(|| {
-                let reading = follow::events(Arc::clone(&self.parts.http), self.news.0.clone());
+                let reading = follow::events(Arc::clone(&self.parts.http), self.news.0.clone(), self.parts.seed);
                 AbortOnDrop(tokio::spawn(reading).abort_handle())
             });
         }

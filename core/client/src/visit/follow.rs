@@ -10,6 +10,7 @@ use handlens_protocol::mark::{self, Drawing, MarkSet};
 use handlens_protocol::state::{ReceiverReport, SessionState};
 use handlens_protocol::{Kind, ParticipantId, broadcast};
 use handlens_session::DialNumber;
+use handlens_session::backoff::Jitter;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -25,8 +26,6 @@ const STATE_BYTES: usize = 256 * 1024;
 const REPORT_BYTES: usize = 1024;
 /// Broadcasts of one ticket that are followed.
 const FOLLOWED: usize = 32;
-/// The first and the longest wait before the events are asked for again: those of the visit itself.
-const WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 /// A stream that held for so long was sound.
 const SOUND: Duration = Duration::from_secs(10);
 
@@ -51,9 +50,10 @@ pub(super) enum News {
     Gone(DialNumber),
 }
 
-/// Reads the waiting room's events until this is given up; a stream that ends is asked for again, with growing waits.
-pub(super) async fn events(http: Arc<Http>, news: mpsc::Sender<News>) {
-    let mut wait = WAIT.0;
+/// Reads the waiting room's events until this is given up; a stream that ends is asked for again, with the growing waits of
+/// the visit itself.
+pub(super) async fn events(http: Arc<Http>, news: mpsc::Sender<News>, seed: u64) {
+    let (mut jitter, mut tries) = (Jitter::new(seed), 0);
     loop {
         let begun = Instant::now();
         match read(&http, &news).await {
@@ -61,10 +61,10 @@ pub(super) async fn events(http: Arc<Http>, news: mpsc::Sender<News>) {
             Ok(()) | Err(Failure::Unreachable | Failure::NotUnderstood) => {}
         }
         if begun.elapsed() >= SOUND {
-            wait = WAIT.0;
+            tries = 0;
         }
-        sleep(jittered(wait)).await;
-        wait = (wait * 2).min(WAIT.1);
+        sleep(Duration::from_micros(jitter.wait_us(tries))).await;
+        tries = tries.saturating_add(1);
     }
 }
 
@@ -144,12 +144,4 @@ fn understood<T: DeserializeOwned>(bytes: &[u8], fits: impl Fn(&T) -> bool) -> O
     let read =
         serde_json::from_slice(bytes).inspect_err(|error| tracing::debug!(%error, "a record was not understood"));
     read.ok().filter(fits)
-}
-
-/// Between half of it and all.
-fn jittered(wait: Duration) -> Duration {
-    let mut byte = [0];
-    // Without randomness everybody waits alike, which is no worse than no jitter.
-    let _ = getrandom::fill(&mut byte);
-    wait / 2 + wait * u32::from(byte[0]) / 512
 }
