@@ -100,6 +100,12 @@ pub fn fault(cause: impl Display) -> Problem {
     )
 }
 
+/// Where JSON is not understood. What serde says of it may repeat a value that must not be repeated, so its own words go
+/// nowhere.
+pub fn json_place(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         fault(error)
@@ -109,5 +115,18 @@ impl From<store::Error> for Problem {
 impl From<audit::Error> for Problem {
     fn from(error: audit::Error) -> Self {
         fault(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fault names the place and never the value, which may be a patient's name.
+    #[test]
+    fn a_place_tells_no_value() {
+        let error = serde_json::from_str::<u8>(r#""Ada Example""#).unwrap_err();
+        assert!(error.to_string().contains("Ada Example"), "the control: serde repeats it");
+        assert_eq!(json_place(&error), "line 1, column 13");
     }
 }

@@ -18,7 +18,7 @@ use sqlx::AnyConnection;
 use zeroize::Zeroizing;
 
 use crate::access::SessionPermit;
-use crate::app::{App, fault};
+use crate::app::{App, fault, json_place};
 use crate::audit::Change;
 use crate::keys::{Item, Organisation, Purpose};
 use crate::live::{Effect, Marks};
@@ -188,5 +188,6 @@ fn seal(keys: &Organisation, session: SessionId, mark: &Mark) -> Result<Vec<u8>,
 fn open(keys: &Organisation, stored: &mark::Mark) -> Result<Mark, Problem> {
     let (object, session) = (stored.id.to_string(), stored.session.to_string());
     let item = Item { purpose: Purpose::Marks, object: &object, session: Some(&session) };
-    serde_json::from_slice(&keys.open(item, &stored.sealed).map_err(fault)?).map_err(fault)
+    let json = keys.open(item, &stored.sealed).map_err(fault)?;
+    serde_json::from_slice(&json).map_err(|why| fault(format!("a mark is not understood: {}", json_place(&why))))
 }

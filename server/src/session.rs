@@ -15,7 +15,7 @@ use sqlx::AnyConnection;
 use zeroize::Zeroizing;
 
 use crate::access::{Owner, SessionPermit, Staff};
-use crate::app::{App, fault};
+use crate::app::{App, fault, json_place};
 use crate::audit::{Change, Details, Note};
 use crate::keys::{self, Item, Purpose};
 use crate::live::{Effect, Snapshot};
@@ -69,7 +69,8 @@ impl Sealed {
     fn open(keys: &keys::Organisation, id: SessionId, sealed: &[u8]) -> Result<Self, Problem> {
         let (object, session) = (id.to_string(), id.to_string());
         let item = Item { purpose: Purpose::Sessions, object: &object, session: Some(&session) };
-        serde_json::from_slice(&keys.open(item, sealed).map_err(fault)?).map_err(fault)
+        let json = keys.open(item, sealed).map_err(fault)?;
+        serde_json::from_slice(&json).map_err(|why| fault(format!("a session is not understood: {}", json_place(&why))))
     }
 
     fn seal(&self, keys: &keys::Organisation, id: SessionId) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), Problem> {

@@ -12,7 +12,7 @@ use handlens_protocol::{Kind, Problem};
 use serde::de::DeserializeOwned;
 
 use super::Refusal;
-use crate::app::App;
+use crate::app::{App, json_place};
 
 /// How long a JSON body may take. The largest one needs 3 kB a second.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,13 +34,9 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             Unread::TooLarge => refuse(Kind::TooLarge, format!("The body is larger than {BODY_BYTES} bytes.")),
             Unread::Lost => refuse(Kind::Malformed, "The body did not arrive.".to_owned()),
         })?;
-        // What serde says may repeat a value that must not be repeated: only the place is told.
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            refuse(
-                Kind::Malformed,
-                format!("The body is not understood at line {}, column {}.", error.line(), error.column()),
-            )
-        })
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|why| refuse(Kind::Malformed, format!("The body is not understood at {}.", json_place(&why))))
     }
 }
 
