@@ -43,12 +43,12 @@ pub async fn export(app: &App, out: &mut impl Write) -> Result<u64, Problem> {
         for head in log::heads(&mut db, organisation.id).await? {
             writer.open(Head::new(Origin::new(&head.origin).map_err(fault)?), None).map_err(fault)?;
             let mut next = 0;
-            loop {
+            'log: loop {
                 let rows = log::range(&mut db, &head.origin, next, BATCH).await?;
                 for row in &rows {
                     let signature = row.signature.as_deref().and_then(|bytes| bytes.try_into().ok());
                     // An entry that was committed while we wrote and is not signed yet belongs to the next export.
-                    let Some(signature) = signature.map(Signature::from_bytes) else { break };
+                    let Some(signature) = signature.map(Signature::from_bytes) else { break 'log };
                     writer.entry(&row.bytes, &signature, None).map_err(fault)?;
                     next = row.sequence + 1;
                     entries += 1;
