@@ -52,6 +52,7 @@ use std::path::Path;
 
 use handlens_protocol::Problem;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
@@ -61,7 +62,7 @@ use crate::app::{App, Parts};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::live::Live;
-use crate::relay::Relay;
+use crate::relay::{LeaseEvent, Relay};
 use crate::store::Store;
 
 /// Why the server did not start. Each says what to do.
@@ -118,6 +119,8 @@ pub struct Server {
     address: SocketAddr,
     setup: Option<Zeroizing<String>>,
     tasks: TaskTracker,
+    /// Cancelled when the relay has stopped.
+    relay_over: CancellationToken,
 }
 
 impl Server {
@@ -130,11 +133,12 @@ impl Server {
         let tls = config.tls.clone().map(tls::Certificates::load).transpose()?;
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        let (app, setup) = online(&config, clock, address).await?;
-        let tasks = TaskTracker::new();
+        let (app, leases, setup) = online(&config, clock, address).await?;
+        let (tasks, relay_over) = (TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(realtime::record_leases(app.clone(), leases, relay_over.clone()));
         tasks.spawn(refusals::tell(app.clone()));
         tasks.spawn(serve::accept(app.clone(), listener, tls, tasks.clone()));
-        Ok(Self { app, address, setup, tasks })
+        Ok(Self { app, address, setup, tasks, relay_over })
     }
 
     /// What people type.
@@ -169,6 +173,7 @@ impl Server {
         if let Some(relay) = self.app.live.relay() {
             relay.clone().shutdown().await;
         }
+        self.relay_over.cancel();
         self.tasks.close();
         if tokio::time::timeout(std::time::Duration::from_secs(3), self.tasks.wait()).await.is_err() {
             tracing::warn!("some connections did not end in three seconds");
@@ -190,16 +195,19 @@ pub async fn offline(config: Config, clock: Clock) -> Result<App, Error> {
     parts(&config, clock, config.listen, udp_port, store, root, Live::offline()).await
 }
 
-async fn online(config: &Config, clock: Clock, address: SocketAddr) -> Result<(App, Option<Zeroizing<String>>), Error> {
+async fn online(
+    config: &Config,
+    clock: Clock,
+    address: SocketAddr,
+) -> Result<(App, UnboundedReceiver<LeaseEvent>, Option<Zeroizing<String>>), Error> {
     let (store, root, populated) = open(config).await?;
     let udp = SocketAddr::new(config.udp_listen.ip(), udp_port(config, address));
     let (relay, leases) = Relay::start(relay_config(config, udp), clock.clone()).await?;
     let udp_port = relay.offer()?.port;
     let app = parts(config, clock, address, udp_port, store, root, Live::new(relay)).await?;
     upload::sweep(&app).await?;
-    tokio::spawn(realtime::record_leases(app.clone(), leases));
     let setup = if populated { None } else { Some(app.setup.open()?) };
-    Ok((app, setup))
+    Ok((app, leases, setup))
 }
 
 async fn open(config: &Config) -> Result<(Store, keys::Root, bool), Error> {

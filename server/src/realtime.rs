@@ -11,6 +11,7 @@ use handlens_protocol::broadcast::{self, Purpose};
 use handlens_protocol::state::{ParticipantKind, Phase, Presence};
 use handlens_protocol::{Kind, ParticipantId, Problem, Role, consent};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, GuestPermit, SessionPermit, principal};
 use crate::app::{App, fault};
@@ -58,15 +59,29 @@ pub async fn guest_socket(app: &App, permit: &GuestPermit) -> Result<Scope, Prob
     guest_scope(app, &mut tx, permit).await
 }
 
-/// Writes every lease into the log, and ends one whose ground went away while it was being given.
-pub async fn record_leases(app: App, mut events: UnboundedReceiver<LeaseEvent>) {
-    while let Some(event) = events.recv().await {
-        let result = match event {
-            LeaseEvent::Started(lease) => record(&app, &lease, Action::RealtimeLease).await,
-            LeaseEvent::Ended(lease, _) => record(&app, &lease, Action::RealtimeLeaseEnd).await,
+/// Writes every lease into the log, and ends one whose ground went away while it was being given, or that cannot be
+/// written. When the relay is `over`, what it left behind is written before this returns.
+pub async fn record_leases(app: App, mut events: UnboundedReceiver<LeaseEvent>, over: CancellationToken) {
+    while let Some(event) = next(&mut events, &over).await {
+        let (lease, action) = match &event {
+            LeaseEvent::Started(lease) => (lease, Action::RealtimeLease),
+            LeaseEvent::Ended(lease, _) => (lease, Action::RealtimeLeaseEnd),
         };
-        if let Err(error) = result {
+        if let Err(error) = record(&app, lease, action).await {
             tracing::error!(%error, "a lease could not be logged");
+            if action == Action::RealtimeLease {
+                app.live.end_leases(Selector::Participant(lease.scope.session, lease.scope.participant));
+            }
+        }
+    }
+}
+
+async fn next(events: &mut UnboundedReceiver<LeaseEvent>, over: &CancellationToken) -> Option<LeaseEvent> {
+    tokio::select! {
+        event = events.recv() => event,
+        () = over.cancelled() => {
+            events.close();
+            events.recv().await
         }
     }
 }
@@ -78,7 +93,7 @@ async fn record(app: &App, lease: &LeaseInfo, action: Action) -> Result<(), Prob
         app.live.end_leases(Selector::Participant(scope.session, scope.participant));
     }
     let actor = match scope.user {
-        Some(user) => Actor::User(principal(user, Role::Technician, "ticket")?),
+        Some((user, role)) => Actor::User(principal(user, role, "ticket")?),
         None => Actor::Guest(principal(scope.participant, Role::Guest, "ticket")?),
     };
     let object = ("participant", scope.participant.to_string());
@@ -128,7 +143,7 @@ async fn staff_scope(app: &App, tx: &mut Transaction, permit: &SessionPermit) ->
         organisation: row.organisation,
         session: row.id,
         participant: me.id,
-        user: Some(permit.staff.account.id),
+        user: Some((permit.staff.account.id, permit.staff.account.role)),
         login: permit.staff.login,
         publish: Purpose::ALL.into_iter().filter(|purpose| may_publish(*purpose, true, me.id, &[])).collect(),
         subscribe: Subscribe::Session,

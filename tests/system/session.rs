@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 use handlens_audit::{Action, Actor, Token};
+use handlens_protocol::Role;
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_server::audit::Note;
 use handlens_server::store::account;
-use handlens_tests::{Device, House, NOON_US, redeem};
+use handlens_tests::{Device, House, NOON_US, Viewer, redeem};
 use serde_json::{Value, json};
 
 /// From the invite to the end, as each side sees it, and the log names every step once, in order.
@@ -340,6 +341,30 @@ async fn links_are_asked_of_the_session_as_it_is() {
             (false, true) => refused.refused("invite-used"),
             both => panic!("refused and redeemed: {both:?}"),
         }
+    }
+    house.server.shutdown().await;
+}
+
+/// The log says who had a lease and in which role, and that it ended, also where the server itself went down.
+#[tokio::test]
+async fn a_lease_is_logged_to_its_end() {
+    let (house, sam) = House::new().await;
+    let robin = house.colleague(Role::Admin).await;
+    let session = sam.open_session().await;
+    let path = format!("/api/sessions/{session}");
+    robin.get(&path).await.ok();
+    let mut viewers = Vec::new();
+    for who in [&sam, &robin] {
+        let ticket = who.post(&format!("{path}/tickets"), json!({})).await.ok().body;
+        viewers.push(Viewer::join(&ticket, None).await);
+    }
+    let house = house.restart().await;
+    let log = house.log_in().await.get(&format!("{path}/log")).await.ok().body;
+    for action in ["realtime.lease", "realtime.lease_end"] {
+        let entries = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == action);
+        let mut roles: Vec<&str> = entries.map(|entry| entry["role"].as_str().unwrap()).collect();
+        roles.sort_unstable();
+        assert_eq!(roles, ["admin", "super_admin"], "{action}");
     }
     house.server.shutdown().await;
 }

@@ -1,7 +1,7 @@
 //! What one connection may publish and subscribe to. Decided over HTTPS, fixed when the connection is accepted.
 
 use handlens_protocol::broadcast::{self, Purpose};
-use handlens_protocol::{LoginId, OrganisationId, ParticipantId, SessionId, UserId};
+use handlens_protocol::{LoginId, OrganisationId, ParticipantId, Role, SessionId, UserId};
 use moq_net::{Pattern, Patterns};
 
 use super::Error;
@@ -16,8 +16,8 @@ pub struct Scope {
     pub session: SessionId,
     /// Who is connecting; every broadcast is published under this name and no other.
     pub participant: ParticipantId,
-    /// The account, for staff.
-    pub user: Option<UserId>,
+    /// The account and its role, for staff.
+    pub user: Option<(UserId, Role)>,
     /// The login, or the binding of a guest's device: disabling it ends the lease.
     pub login: LoginId,
     /// The broadcasts it may publish. Empty for a spectator.
@@ -60,7 +60,7 @@ impl Selector {
                 scope.session == session && scope.participant == participant && scope.publish.contains(&purpose)
             }
             Self::Login(login) => scope.login == login,
-            Self::User(user) => scope.user == Some(user),
+            Self::User(user) => scope.user.is_some_and(|(id, _)| id == user),
         }
     }
 }
