@@ -13,7 +13,7 @@
 use handlens_audit::Action;
 use handlens_protocol::api::MarksGone;
 use handlens_protocol::mark::{MARKS, Mark, MarkSet, NewMark, SET_BYTES};
-use handlens_protocol::{Kind, OrganisationId, Problem, SessionId};
+use handlens_protocol::{Kind, MarkId, OrganisationId, ParticipantId, Problem, SessionId};
 use sqlx::AnyConnection;
 use zeroize::Zeroizing;
 
@@ -73,12 +73,20 @@ pub async fn commit(app: &App, permit: &SessionPermit, new: NewMark) -> Result<M
     Ok(new)
 }
 
-/// Takes away the mark that the caller committed last. Nothing, when there is none.
+/// Takes away one mark of the caller. The same again changes nothing and has the same answer.
 ///
 /// # Errors
-/// `session-ended`.
-pub async fn undo(app: &App, permit: &SessionPermit) -> Result<MarksGone, Problem> {
-    take_away(app, permit, Away::Last).await
+/// `not-found` when the caller drew no such mark in this session, `session-ended`.
+pub async fn undo(app: &App, permit: &SessionPermit, id: MarkId) -> Result<MarksGone, Problem> {
+    let (mut change, row) = begin_open(app, permit).await?;
+    let me = caller(&mut change, permit, &row).await?;
+    let stored = mark::find(change.db(), id).await?;
+    let mine = stored.filter(|mark| mark.session == row.id && Some(mark.author) == me);
+    let mine = mine.ok_or_else(|| Problem::new(Kind::NotFound, "There is no such mark of yours in this session."))?;
+    if mine.gone_us.is_none() {
+        take_away(app, permit, change, row, (Action::MarkUndo, &[id])).await?;
+    }
+    Ok(MarksGone { marks: vec![id] })
 }
 
 /// Takes away every mark of the caller. Nothing, when there is none.
@@ -86,7 +94,14 @@ pub async fn undo(app: &App, permit: &SessionPermit) -> Result<MarksGone, Proble
 /// # Errors
 /// `session-ended`.
 pub async fn clear(app: &App, permit: &SessionPermit) -> Result<MarksGone, Problem> {
-    take_away(app, permit, Away::All).await
+    let (mut change, row) = begin_open(app, permit).await?;
+    let me = caller(&mut change, permit, &row).await?;
+    let shown = mark::shown(change.db(), row.id).await?;
+    let mine: Vec<_> = shown.iter().filter(|mark| Some(mark.author) == me).map(|mark| mark.id).collect();
+    if !mine.is_empty() {
+        take_away(app, permit, change, row, (Action::MarkClear, &mine)).await?;
+    }
+    Ok(MarksGone { marks: mine })
 }
 
 /// All marks of a session as they go to the realtime plane.
@@ -116,38 +131,33 @@ pub(crate) async fn show_newest(app: &App, db: &mut AnyConnection, row: &Session
 
 // ---- helpers of this room -------------------------------------------------------------------------------------------
 
-/// Which of the caller's marks go.
-enum Away {
-    Last,
-    All,
+/// Who the caller is in the session; nobody, when they did nothing in it yet.
+async fn caller(change: &mut Change, permit: &SessionPermit, row: &Session) -> Result<Option<ParticipantId>, Problem> {
+    let everybody = participant::of_session(change.db(), row.id).await?;
+    Ok(everybody.iter().find(|who| who.account == Some(permit.staff.account.id)).map(|who| who.id))
 }
 
-async fn take_away(app: &App, permit: &SessionPermit, which: Away) -> Result<MarksGone, Problem> {
-    let keys = app.keys(permit.staff.account.organisation).await?;
-    let (mut change, mut row) = begin_open(app, permit).await?;
-    let everybody = participant::of_session(change.db(), row.id).await?;
-    let me = everybody.iter().find(|who| who.account == Some(permit.staff.account.id)).map(|who| who.id);
-    let mut marks = all(change.db(), &keys, row.id).await?;
-    let mut mine = marks.iter().filter(|mark| Some(mark.author) == me).map(|mark| mark.id);
-    let (action, gone): (_, Vec<_>) = match which {
-        Away::Last => (Action::MarkUndo, mine.next_back().into_iter().collect()),
-        Away::All => (Action::MarkClear, mine.collect()),
-    };
-    let Some(last) = gone.last() else { return Ok(MarksGone { marks: gone }) };
-    let object = match which {
-        Away::Last => ("mark", last.to_string()),
-        Away::All => ("session", row.id.to_string()),
-    };
+async fn take_away(
+    app: &App,
+    permit: &SessionPermit,
+    mut change: Change,
+    mut row: Session,
+    (action, gone): (Action, &[MarkId]),
+) -> Result<(), Problem> {
     row.revision = session::touch(change.db(), row.id).await?;
     let now_us = change.now_us();
-    for id in &gone {
+    for id in gone {
         mark::set_gone(change.db(), *id, now_us, row.revision).await?;
     }
-    marks.retain(|mark| !gone.contains(&mark.id));
+    let object = match gone {
+        [one] if action == Action::MarkUndo => ("mark", one.to_string()),
+        _ => ("session", row.id.to_string()),
+    };
     note(&mut change, permit, action, object).await?;
-    show(&mut change, &row, marks)?;
-    change.commit().await?;
-    Ok(MarksGone { marks: gone })
+    let keys = app.keys_by(change.db(), row.organisation).await?;
+    let left = all(change.db(), &keys, row.id).await?;
+    show(&mut change, &row, left)?;
+    Ok(change.commit().await?)
 }
 
 /// Every mark of a session that is not gone, in the order they were committed.

@@ -253,8 +253,9 @@ async fn write(
             count();
         }
         let undo = format!("/api/sessions/{session}/marks/undo");
-        let Some(answer) = person.try_post(&undo, json!({})).await else { return };
-        let gone = answer.ok().body["marks"][0].as_str().unwrap().to_owned();
+        let gone = known.lock().await.marks[&session].last().unwrap().clone();
+        let Some(answer) = person.try_post(&undo, json!({"mark": gone})).await else { return };
+        assert_eq!(answer.ok().body["marks"], json!([gone]));
         known.lock().await.marks.entry(session.clone()).or_default().retain(|id| *id != gone);
         count();
         let Some(answer) = person.try_post(&format!("/api/sessions/{session}/end"), json!({})).await else { return };

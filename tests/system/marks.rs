@@ -33,6 +33,10 @@ impl Scene {
         format!("/api/sessions/{}{rest}", self.session)
     }
 
+    async fn undo(&self, who: &Person, mark: &str) -> Answer {
+        who.post(&self.path("/marks/undo"), json!({"mark": mark})).await
+    }
+
     async fn commit(&self, mark: &Value) -> Answer {
         self.sam.post(&self.path("/marks"), mark.clone()).await
     }
@@ -121,7 +125,7 @@ async fn a_mark_is_committed_once() {
     scene.sam.post(&foreign, moved).await.refused("conflict");
     assert_eq!(scene.shown().await, (vec![id(&mark)], revision));
 
-    scene.sam.post(&scene.path("/marks/undo"), json!({})).await.ok();
+    scene.undo(&scene.sam, &id(&mark)).await.ok();
     assert_eq!(scene.commit(&mark).await.ok().body, kept, "an answer that was lost, asked for again");
     assert_eq!(scene.shown().await.0, Vec::<String>::new());
     let done = [("mark.commit", id(&mark)), ("mark.undo", id(&mark))];
@@ -179,9 +183,10 @@ async fn a_mark_that_cannot_be_changes_nothing() {
     scene.commit(&largest).await.ok();
 
     scene.sam.post(&scene.path("/end"), json!({})).await.ok();
-    for rest in ["/marks", "/marks/undo", "/marks/clear"] {
+    for rest in ["/marks", "/marks/clear"] {
         scene.sam.post(&scene.path(rest), arrow(&scene.camera)).await.refused("session-ended");
     }
+    scene.undo(&scene.sam, &id(&largest)).await.refused("session-ended");
     scene.house.server.shutdown().await;
 }
 
@@ -189,13 +194,14 @@ async fn a_mark_that_cannot_be_changes_nothing() {
 #[tokio::test]
 async fn marks_are_bounded() {
     let scene = Scene::new().await;
-    for _ in 0..MARKS {
-        scene.commit(&arrow(&scene.camera)).await.ok();
+    let marks: Vec<Value> = (0..MARKS).map(|_| arrow(&scene.camera)).collect();
+    for mark in &marks {
+        scene.commit(mark).await.ok();
     }
     let more = arrow(&scene.camera);
     scene.commit(&more).await.refused("conflict");
     assert_eq!(scene.shown().await.0.len(), MARKS);
-    scene.sam.post(&scene.path("/marks/undo"), json!({})).await.ok();
+    scene.undo(&scene.sam, &id(&marks[0])).await.ok();
     scene.commit(&more).await.ok();
 
     let gone = scene.sam.post(&scene.path("/marks/clear"), json!({})).await.ok().body;
@@ -216,18 +222,20 @@ async fn marks_are_bounded() {
     scene.house.server.shutdown().await;
 }
 
-/// Undo takes my last mark, clear takes all of mine; nobody takes another's, a guest and a stranger nothing at all; where
-/// nothing goes there is no entry. The log with all of it verifies.
+/// Undo takes the mark it names, once, however often it is asked; clear takes all of mine; nobody takes another's, a guest
+/// and a stranger nothing at all; where nothing goes there is no entry. The log with all of it verifies.
 #[tokio::test]
 async fn everybody_takes_away_their_own() {
     let scene = Scene::new().await;
     let robin = scene.house.colleague(Role::Admin).await;
-    let take = async |who: &Person, how: &str| {
-        let gone = who.post(&scene.path(&format!("/marks/{how}")), json!({})).await.ok().body;
-        gone["marks"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    let ids = |answer: Answer| {
+        let gone = answer.ok().body["marks"].as_array().unwrap().clone();
+        gone.iter().map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
+    let undo = async |who: &Person, mark: &str| ids(scene.undo(who, mark).await);
+    let clear = async |who: &Person| ids(who.post(&scene.path("/marks/clear"), json!({})).await);
     let none = Vec::<String>::new();
-    assert_eq!((take(&robin, "undo").await, take(&robin, "clear").await), (none.clone(), none.clone()));
+    assert_eq!(clear(&robin).await, none);
     let marks: Vec<Value> = (0..5).map(|_| arrow(&scene.camera)).collect();
     for (at, mark) in marks.iter().enumerate() {
         let who = if at % 2 == 0 { &scene.sam } else { &robin };
@@ -236,22 +244,29 @@ async fn everybody_takes_away_their_own() {
     robin.post(&scene.path("/marks"), marks[0].clone()).await.refused("conflict");
     let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| id(&marks[at]));
     assert_eq!(scene.shown().await.0, [&a, &b, &c, &d, &e].map(String::clone));
-    assert_eq!(take(&robin, "undo").await, [d.as_str()]);
-    assert_eq!(take(&robin, "undo").await, [b.as_str()]);
-    assert_eq!((take(&robin, "undo").await, take(&robin, "clear").await), (none.clone(), none.clone()));
-    assert_eq!(take(&scene.sam, "undo").await, [e.as_str()]);
+    assert_eq!(undo(&robin, &d).await, [d.as_str()]);
+    assert_eq!(undo(&robin, &d).await, [d.as_str()], "an answer that was lost, asked for again");
+    assert_eq!(scene.shown().await.0, [&a, &b, &c, &e].map(String::clone));
+    assert_eq!(undo(&robin, &b).await, [b.as_str()]);
+    scene.undo(&robin, &a).await.refused("not-found");
+    scene.undo(&scene.sam, &b).await.refused("not-found");
+    scene.undo(&robin, &id(&arrow(&scene.camera))).await.refused("not-found");
+    let elsewhere = scene.sam.open_session().await;
+    let foreign = scene.sam.post(&format!("/api/sessions/{elsewhere}/marks/undo"), json!({"mark": a})).await;
+    foreign.refused("not-found");
+    scene.sam.post(&scene.path("/marks/undo"), json!({})).await.refused("malformed");
+    assert_eq!(clear(&robin).await, none);
+    assert_eq!(undo(&scene.sam, &e).await, [e.as_str()]);
     assert_eq!(scene.shown().await.0, [&a, &c].map(String::clone));
     let patient = scene.house.guest(&scene.sam, &scene.session).await;
-    for path in ["/marks", "/marks/undo", "/marks/clear"] {
-        patient.person.post(&scene.path(path), arrow(&scene.camera)).await.refused("not-logged-in");
-        scene.house.stranger().post(&scene.path(path), arrow(&scene.camera)).await.refused("not-logged-in");
-        scene
-            .sam
-            .post(&format!("/api/sessions/ses_00000000000000000000000000{path}"), arrow(&scene.camera))
-            .await
-            .refused("not-found");
+    let bodies = [("/marks", arrow(&scene.camera)), ("/marks/undo", json!({"mark": a})), ("/marks/clear", json!({}))];
+    for (path, body) in bodies {
+        patient.person.post(&scene.path(path), body.clone()).await.refused("not-logged-in");
+        scene.house.stranger().post(&scene.path(path), body.clone()).await.refused("not-logged-in");
+        let nowhere = format!("/api/sessions/ses_00000000000000000000000000{path}");
+        scene.sam.post(&nowhere, body).await.refused("not-found");
     }
-    assert_eq!(take(&scene.sam, "clear").await, [a.clone(), c.clone()]);
+    assert_eq!(clear(&scene.sam).await, [a.clone(), c.clone()]);
     assert_eq!(scene.shown().await.0, none);
 
     let entry = |action: &str, object: &String| (format!("mark.{action}"), object.clone());

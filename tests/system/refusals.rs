@@ -118,6 +118,7 @@ async fn a_session_is_its_technicians() {
         ("/invites", json!({"agreed": true})),
         ("/freeze", json!({"participant": guest, "frame_us": 1})),
         ("/marks", arrow(&guest)),
+        ("/undo", json!({"mark": "mrk_00000000000000000000000000"})),
         ("/photos", json!({"participant": guest})),
         ("/note", json!({"text": "Hello", "revision": 0})),
     ];

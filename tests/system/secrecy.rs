@@ -68,7 +68,7 @@ async fn the_folder_holds_no_mark_in_the_clear() {
     let kept = sam.post(&format!("/api/sessions/{session}/marks"), mark.clone()).await.ok().body;
     sam.post(&format!("/api/sessions/{session}/tickets"), json!({})).await.ok();
     assert_eq!(found(house.folder.path(), &SEEN), Vec::<String>::new());
-    sam.post(&format!("/api/sessions/{session}/marks/undo"), json!({})).await.ok();
+    sam.post(&format!("/api/sessions/{session}/marks/undo"), json!({"mark": mark["id"]})).await.ok();
     let export = house.folder.path().join("export.ndjson");
     handlens_server::export::export(house.server.app(), &mut std::fs::File::create(export).unwrap()).await.unwrap();
     house.server.shutdown().await;

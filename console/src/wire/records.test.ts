@@ -116,6 +116,7 @@ const REQUESTS: Record<string, (json: never) => Promise<unknown>> = {
   AskPhoto: ({ participant }: { participant: string }) => staff.askPhoto('ses_1', participant),
   WriteNote: (json: w.Note) => staff.writeNote('ses_1', json),
   NewMark: (json: w.NewMark) => staff.commitMark('ses_1', json),
+  UndoMark: ({ mark }: { mark: string }) => staff.undoMark('ses_1', mark),
   InviteSecret: ({ secret }: { secret: string }) => guest.peek(secret),
   Redeem: guest.redeem,
   Consent: guest.consent,

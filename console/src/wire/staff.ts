@@ -28,7 +28,7 @@ export const freeze = (id: w.SessionId, body: w.Freeze) => post(`${of(id)}/freez
 export const unfreeze = (id: w.SessionId) => post(`${of(id)}/unfreeze`);
 
 export const commitMark = (id: w.SessionId, body: w.NewMark) => post<w.Mark>(`${of(id)}/marks`, body);
-export const undoMark = (id: w.SessionId) => post<w.MarksGone>(`${of(id)}/marks/undo`);
+export const undoMark = (id: w.SessionId, mark: w.MarkId) => post<w.MarksGone>(`${of(id)}/marks/undo`, { mark });
 export const clearMarks = (id: w.SessionId) => post<w.MarksGone>(`${of(id)}/marks/clear`);
 
 export const askPhoto = (id: w.SessionId, participant: w.ParticipantId) => post(`${of(id)}/photos`, { participant });

@@ -136,7 +136,7 @@ const SHAPES: Record<string, Record<string, 'required' | 'optional'>> = {
 };
 
 /** Requests of one or two values, written where they are sent; `records.test.ts` holds them to the file. */
-const WITHOUT_A_TYPE = ['NewInvite', 'AskPhoto', 'InviteSecret', 'Feedback', 'DeclinePhoto'];
+const WITHOUT_A_TYPE = ['NewInvite', 'UndoMark', 'AskPhoto', 'InviteSecret', 'Feedback', 'DeclinePhoto'];
 /** Where a phone is, the pages neither say nor ask. */
 const NOT_SPOKEN = ['Sample', 'Pose', 'Intrinsics', 'Plane'];
 

@@ -145,6 +145,12 @@ request! {
 }
 
 request! {
+    /// `POST /api/sessions/{session}/marks/undo`: takes one of the caller's marks away. The same again changes nothing.
+    pub struct UndoMark {
+        /// Which.
+        pub mark: MarkId,
+    }
+
     /// `POST /api/sessions/{session}/photos`: asks one guest for a photo. They may say no.
     pub struct AskPhoto {
         /// Whose camera.
@@ -159,9 +165,9 @@ request! {
 }
 
 answer! {
-    /// `POST /api/sessions/{session}/marks/undo` (the caller's last mark) and `…/marks/clear` (all of the caller's).
+    /// `POST /api/sessions/{session}/marks/undo` and `…/marks/clear` (all of the caller's).
     pub struct MarksGone {
-        /// Those that are no longer there; empty when there was none.
+        /// Those that are no longer there; empty when there was none to clear.
         pub marks: Vec<MarkId>,
     }
 }

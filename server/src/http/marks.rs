@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use handlens_protocol::api::MarksGone;
+use handlens_protocol::api::{MarksGone, UndoMark};
 use handlens_protocol::mark::{Mark, NewMark};
 use handlens_protocol::{Problem, SessionId};
 
@@ -22,11 +22,15 @@ pub(super) async fn commit(
     Ok(Json(mark::commit(&app, &permit, request).await?))
 }
 
-/// Takes away the caller's own last mark.
+/// Takes away one of the caller's own marks. The same again has the same answer and changes nothing.
 #[utoipa::path(post, path = "/api/sessions/{session}/marks/undo", params(("session" = SessionId, Path)),
-    responses((status = 200, body = MarksGone), (status = "4XX", body = Problem)))]
-pub(super) async fn undo(State(app): State<App>, permit: SessionPermit) -> Result<Json<MarksGone>, Refusal> {
-    Ok(Json(mark::undo(&app, &permit).await?))
+    request_body = UndoMark, responses((status = 200, body = MarksGone), (status = "4XX", body = Problem)))]
+pub(super) async fn undo(
+    State(app): State<App>,
+    permit: SessionPermit,
+    Body(request): Body<UndoMark>,
+) -> Result<Json<MarksGone>, Refusal> {
+    Ok(Json(mark::undo(&app, &permit, request.mark).await?))
 }
 
 /// Takes away all of the caller's own marks.

@@ -39,6 +39,8 @@ export class Marking {
 
   readonly #session: OpenSession;
   readonly #lost = new Set<MarkId>();
+  /** Asked to be undone: a second press before the server told takes the one before. */
+  readonly #undone = new Set<MarkId>();
   #held: Promise<Held | undefined> | undefined;
   #id: MarkId = '';
   #linger: ReturnType<typeof setTimeout> | undefined;
@@ -111,7 +113,16 @@ export class Marking {
 
   undo = () =>
     this.#session.try(async () => {
-      if (this.undoable) await staff.undoMark(this.#session.id);
+      const left = this.#marks.filter(({ id }) => !this.#undone.has(id));
+      const last = ownLast(left, this.#session.view.me)?.id;
+      if (last === undefined) return;
+      this.#undone.add(last);
+      try {
+        await staff.undoMark(this.#session.id, last);
+      } catch (error) {
+        this.#undone.delete(last);
+        throw error;
+      }
     });
 
   clear = () =>

@@ -3,7 +3,7 @@
 use handlens_protocol::api::{
     AskPhoto, Consent, DeclinePhoto, Feedback, Freeze, GuestEvent, GuestView, InviteCreated, InviteSecret, InviteView,
     LogEntry, Login, MarksGone, Me, NewInvite, NewSession, Note, NoteWritten, Peek, Receipt, Redeem, SessionList,
-    SessionLog, SessionSummary, SessionView, Setup, SetupState, StaffEvent, Ticket, Wording, WriteNote,
+    SessionLog, SessionSummary, SessionView, Setup, SetupState, StaffEvent, Ticket, UndoMark, Wording, WriteNote,
 };
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_protocol::mark::{Drawing, Frame, Ghost, Mark, MarkSet, NewMark, Patch, Point, Stroke, Style};
@@ -12,7 +12,7 @@ use handlens_protocol::snapshot::{About, Placed};
 use handlens_protocol::state::{
     DevicePresence, Ended, Frozen, Participant, PhotoRequest, ReceiverReport, SessionState, Snapshot,
 };
-use handlens_protocol::{Host, ParticipantId, Phi, Problem, RequestId, Secret};
+use handlens_protocol::{Host, MarkId, ParticipantId, Phi, Problem, RequestId, Secret};
 use serde_json::{Value, json};
 
 use crate::spelling::spelled;
@@ -87,6 +87,7 @@ pub(crate) const RECORDS: &[Record] = &[
     request!(NewSession { title, agenda, description, patient_name, patient_phone, patient_email }),
     request!(NewInvite { agreed }),
     request!(Freeze { participant, frame_us }),
+    request!(UndoMark { mark }),
     request!(AskPhoto { participant }),
     request!(WriteNote { text, revision }),
     request!(InviteSecret { secret }),
@@ -137,7 +138,7 @@ macro_rules! said {
         }
     )*};
 }
-said!(String, u64, bool, ParticipantId, RequestId, Purpose, Decision);
+said!(String, u64, bool, MarkId, ParticipantId, RequestId, Purpose, Decision);
 
 impl Said for Phi<String> {
     fn said(&self) -> Value {
