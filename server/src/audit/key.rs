@@ -10,6 +10,11 @@ use zeroize::Zeroizing;
 
 use super::Error;
 
+/// Reads the key. For every start but the first: another one would not continue what this one signed.
+pub(super) fn open(path: &Path) -> Result<Signer, Error> {
+    read(path).map_err(|reason| Error::Key { path: path.to_owned(), reason })
+}
+
 /// Reads the key; on the first start makes one with a random name.
 pub(super) fn open_or_create(path: &Path) -> Result<Signer, Error> {
     let fail = |reason: String| Error::Key { path: path.to_owned(), reason };
@@ -28,13 +33,18 @@ pub(super) fn open_or_create(path: &Path) -> Result<Signer, Error> {
             file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fail(error.to_string()))?;
             signer(&name, &*seed).map_err(fail)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read(path).map_err(fail),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => open(path),
         Err(error) => Err(fail(error.to_string())),
     }
 }
 
 fn read(path: &Path) -> Result<Signer, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let file = std::fs::File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "the key that signs the log is missing, and this was not the first start; put it \
+             back from its backup (docs/operate.md says what to do without one)"
+            .to_owned(),
+        _ => error.to_string(),
+    })?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

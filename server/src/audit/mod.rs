@@ -75,19 +75,22 @@ struct Inner {
 }
 
 impl Log {
-    /// Opens the log: reads or makes the signing key in `keys`, meets the remembered heads, and starts to sign.
+    /// Opens the log: reads the signing key in `keys`, meets the remembered heads, and starts to sign. Before there is any
+    /// organisation, a missing key is made; afterwards it is a loss to be told.
     ///
     /// # Errors
     /// When the key or a head cannot be used.
     pub async fn open(store: Store, clock: Clock, keys: &Path) -> Result<Self, Error> {
-        let log = Self::new(store, clock, keys)?;
+        let log = Self::new(store, clock, keys).await?;
         signer::meet(&log).await?;
         signer::start(&log);
         Ok(log)
     }
 
-    fn new(store: Store, clock: Clock, keys: &Path) -> Result<Self, Error> {
-        let signer = key::open_or_create(&keys.join("log.key"))?;
+    async fn new(store: Store, clock: Clock, keys: &Path) -> Result<Self, Error> {
+        let path = keys.join("log.key");
+        let populated = store::account::any_organisation(&mut *store.reader().await?).await?;
+        let signer = if populated { key::open(&path)? } else { key::open_or_create(&path)? };
         let heads = keys.join("heads");
         store::make_private(&heads).map_err(|error| Error::Key { path: heads.clone(), reason: error.to_string() })?;
         Ok(Self(Arc::new(Inner { store, clock, signer, heads, wake: Notify::new(), signing: Mutex::default() })))

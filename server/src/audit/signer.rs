@@ -180,7 +180,7 @@ mod tests {
         let keys = folder.join("keys");
         store::make_private(&keys).unwrap();
         let store = Store::open(&folder.join("data")).await.unwrap();
-        Log::new(store, Clock::fixed(1_795_435_200_000_000), &keys).unwrap()
+        Log::new(store, Clock::fixed(1_795_435_200_000_000), &keys).await.unwrap()
     }
 
     async fn write(log: &Log, id: OrganisationId) {
@@ -252,5 +252,18 @@ mod tests {
         remember(&log, &head.origin, &ahead).unwrap();
         meet(&log).await.unwrap();
         assert_eq!(heads(&log, id).await.len(), 2);
+    }
+    /// A signing key that was lost after the first start is told, and no other one takes its place by itself.
+    #[tokio::test]
+    async fn a_lost_signing_key_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(folder.path()).await;
+        write(&log, OrganisationId::random().unwrap()).await;
+        let (keys, name) = (folder.path().join("keys"), log.name());
+        assert_eq!(open(folder.path()).await.name(), name, "the control: with its key it opens again");
+        std::fs::remove_file(keys.join("log.key")).unwrap();
+        let again = Log::new(log.0.store.clone(), log.0.clock.clone(), &keys).await;
+        assert!(matches!(again, Err(Error::Key { .. })));
+        assert!(!keys.join("log.key").exists());
     }
 }
