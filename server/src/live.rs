@@ -1,9 +1,9 @@
 //! What people see at once: the newest state of each session for everybody who watches it, and what the realtime plane
 //! is told. Fed only by committed changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use handlens_protocol::api::InviteView;
@@ -52,7 +52,7 @@ pub enum Effect {
     EndLeases(Selector),
     /// The session is over: nothing of it stays on the realtime plane.
     Close(OrganisationId, SessionId),
-    /// A login or a guest's binding ended: its event streams end.
+    /// A login or a guest's binding ended: its event streams and its leases end.
     LoginEnded(LoginId),
 }
 
@@ -63,6 +63,7 @@ pub struct Live(Arc<Inner>);
 struct Inner {
     rooms: Mutex<HashMap<SessionId, watch::Sender<Arc<Snapshot>>>>,
     ended: broadcast::Sender<LoginId>,
+    streams: Mutex<Vec<Weak<LoginId>>>,
     relay: Option<Relay>,
 }
 
@@ -78,7 +79,8 @@ impl Live {
     }
 
     fn with(relay: Option<Relay>) -> Self {
-        Self(Arc::new(Inner { rooms: Mutex::default(), ended: broadcast::channel(256).0, relay }))
+        let (rooms, streams, ended) = (Mutex::default(), Mutex::default(), broadcast::channel(256).0);
+        Self(Arc::new(Inner { rooms, ended, streams, relay }))
     }
 
     /// The realtime plane, where there is one.
@@ -100,9 +102,28 @@ impl Live {
         Ok(room)
     }
 
-    /// Logins as they end.
-    pub fn ended_logins(&self) -> broadcast::Receiver<LoginId> {
-        self.0.ended.subscribe()
+    /// Logins as they end, for a stream that hangs on this one: keep what is given as long as it lasts.
+    pub fn hang_on(&self, login: LoginId) -> (Arc<LoginId>, broadcast::Receiver<LoginId>) {
+        let login = Arc::new(login);
+        let mut streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.retain(|stream| stream.strong_count() > 0);
+        streams.push(Arc::downgrade(&login));
+        (login, self.0.ended.subscribe())
+    }
+
+    /// Every login that an event stream or a lease hangs on.
+    pub fn logins(&self) -> HashSet<LoginId> {
+        let streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let streams = streams.iter().filter_map(Weak::upgrade).map(|login| *login);
+        let leases = self.relay().map(Relay::leases).unwrap_or_default();
+        streams.chain(leases.iter().map(|lease| lease.scope.login)).collect()
+    }
+
+    /// Ends what hangs on a login.
+    pub fn end_login(&self, login: LoginId) {
+        self.end_leases(Selector::Login(login));
+        // No receiver is no fault: nobody watches with this login.
+        let _ = self.0.ended.send(login);
     }
 
     /// Puts the state on the realtime plane, for who is about to connect.
@@ -155,11 +176,7 @@ impl Live {
                         relay.close_session(organisation, session);
                     }
                 }
-                Effect::LoginEnded(login) => {
-                    self.end_leases(Selector::Login(login));
-                    // No receiver is no fault: nobody watches with this login.
-                    let _ = self.0.ended.send(login);
-                }
+                Effect::LoginEnded(login) => self.end_login(login),
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::app::{App, fault};
 use crate::audit::Note;
 use crate::relay::{self, LeaseEvent, LeaseInfo, Scope, Selector, Subscribe};
 use crate::session::{ended, unknown};
-use crate::store::{Transaction, participant, session};
+use crate::store::{Transaction, account, participant, session};
 use crate::{mark, snapshot};
 
 /// A ticket for staff: everything of the session, publishing their own data.
@@ -102,6 +102,10 @@ async fn record(app: &App, lease: &LeaseInfo, action: Action) -> Result<(), Prob
 }
 
 async fn still_allowed(change: &mut crate::audit::Change, scope: &Scope) -> Result<bool, Problem> {
+    let now_us = change.now_us();
+    if !account::login_lasts(change.db(), scope.login, now_us).await? {
+        return Ok(false);
+    }
     let owner = session::Owner { organisation: scope.organisation, technician: None };
     let row = session::find(change.db(), owner, scope.session).await?;
     if row.is_none_or(|row| row.ended.is_some()) {

@@ -6,8 +6,9 @@ use handlens_audit::{Action, Actor, Token};
 use handlens_protocol::Role;
 use handlens_protocol::consent::{Decision, Purpose};
 use handlens_server::audit::Note;
+use handlens_server::identity::{GUEST_SECONDS, LOGIN_SECONDS, recover};
 use handlens_server::store::account;
-use handlens_tests::{Device, House, NOON_US, Viewer, redeem};
+use handlens_tests::{Device, House, NOON_US, Person, Viewer, redeem};
 use serde_json::{Value, json};
 
 /// From the invite to the end, as each side sees it, and the log names every step once, in order.
@@ -403,11 +404,41 @@ async fn logging_out_ends_everything_of_the_login() {
     house.server.shutdown().await;
 }
 
+/// What is open ends with the login it hangs on, also when its time is over or a command beside the server ended it;
+/// what hangs on another login goes on.
+#[tokio::test]
+async fn what_is_open_ends_with_its_login() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let path = format!("/api/sessions/{session}");
+    let patient = house.admitted(&sam, &session).await;
+    let mut waiting = patient.person.events("/api/guest/events").await;
+    let open = async |sam: &Person| {
+        let ticket = sam.post(&format!("{path}/tickets"), json!({})).await.ok().body;
+        (sam.events(&format!("{path}/events")).await, Viewer::join(&ticket, None).await)
+    };
+    let (mut console, viewer) = open(&sam).await;
+    house.clock.advance_us(LOGIN_SECONDS * 1_000_000);
+    while console.next().await.is_some() {}
+    viewer.closed().await;
+
+    let sam = house.log_in().await;
+    let (mut console, viewer) = open(&sam).await;
+    sam.post(&format!("{path}/freeze"), json!({"participant": patient.participant(), "frame_us": 77})).await.ok();
+    waiting.until(|event| event["frozen"]["frame_us"] == 77).await;
+    recover(house.server.app()).await.unwrap();
+    while console.next().await.is_some() {}
+    viewer.closed().await;
+    house.clock.advance_us((GUEST_SECONDS - LOGIN_SECONDS) * 1_000_000);
+    while waiting.next().await.is_some() {}
+    house.server.shutdown().await;
+}
+
 /// A lost administrator is recovered from the command line; old logins and the old password are dead, and it is logged.
 #[tokio::test]
 async fn a_lost_administrator_is_recovered() {
     let (house, sam) = House::new().await;
-    let (account, password) = handlens_server::identity::recover(house.server.app()).await.unwrap();
+    let (account, password) = recover(house.server.app()).await.unwrap();
     assert_eq!(account.email, handlens_tests::EMAIL);
     sam.get("/api/me").await.refused("not-logged-in");
     let login = |password: &str| json!({"email": handlens_tests::EMAIL, "password": password});

@@ -29,7 +29,7 @@ pub(super) async fn stream<T: Serialize>(
 ) -> Result<Stream, Problem> {
     let mut room = app.live.watch(|| session::look(app, owner, session)).await?;
     room.mark_changed();
-    let mut ended = app.live.ended_logins();
+    let (login, mut ended) = app.live.hang_on(login);
     let stop = app.stop.clone();
     let states = futures::stream::unfold((room, false), async move |(mut room, over)| {
         if over {
@@ -47,7 +47,7 @@ pub(super) async fn stream<T: Serialize>(
                 heard = ended.recv() => heard,
             };
             match heard {
-                Ok(other) if other != login => {}
+                Ok(other) if other != *login => {}
                 // Ours, or too many to be sure: the reader asks again and meets the guard.
                 Ok(_) | Err(RecvError::Lagged(_) | RecvError::Closed) => return,
             }

@@ -1,17 +1,23 @@
 //! Logging in and out.
 
+use std::time::Duration;
+
 use handlens_audit::{Action, Actor};
 use handlens_protocol::api::Login as Request;
 use handlens_protocol::limits::EMAIL_CHARS;
 use handlens_protocol::{Kind, LoginId, OrganisationId, Problem, RequestId};
+use tokio::time::MissedTickBehavior;
 
 use super::{LOGIN_SECONDS, Token};
 use crate::access::{Staff, principal};
 use crate::app::{App, fault};
 use crate::audit::Note;
 use crate::live::Effect;
-use crate::relay::Selector;
+use crate::store;
 use crate::store::account::{self, Account};
+
+/// How often what is open is compared with the logins it hangs on.
+const CHECKED: Duration = Duration::from_secs(5);
 
 /// Checks e-mail and password and begins a login.
 ///
@@ -75,9 +81,34 @@ pub async fn log_out(app: &App, staff: &Staff) -> Result<(), Problem> {
             details: None,
         })
         .await?;
-    change.then(Effect::EndLeases(Selector::Login(staff.login)));
     change.then(Effect::LoginEnded(staff.login));
     change.commit().await?;
+    Ok(())
+}
+
+/// Ends what hangs on logins that do not last any more, until the server stops: their time is over, or a command beside
+/// this server ended them. Nobody asks for anything on an open stream or lease, so the guard does not see it.
+pub async fn end_what_is_over(app: App) {
+    let mut ticks = tokio::time::interval(CHECKED);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = end_once(&app).await {
+            tracing::error!(%error, "open streams and leases could not be compared with the logins");
+        }
+    }
+}
+
+async fn end_once(app: &App) -> Result<(), store::Error> {
+    let mut db = app.store.reader().await?;
+    for login in app.live.logins() {
+        if !account::login_lasts(&mut db, login, app.clock.now_us()).await? {
+            app.live.end_login(login);
+        }
+    }
     Ok(())
 }
 

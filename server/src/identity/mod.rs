@@ -5,7 +5,7 @@ mod password;
 mod setup;
 mod token;
 
-pub use login::{begin, log_in, log_out};
+pub use login::{begin, end_what_is_over, log_in, log_out};
 pub use password::Passwords;
 pub use setup::{Setup, recover, set_up};
 pub use token::{Token, hash};

@@ -176,6 +176,16 @@ pub async fn login(db: &mut AnyConnection, token_hash: &[u8], now_us: u64) -> Re
     .transpose()
 }
 
+/// Whether a login of staff, or a guest's binding, still opens anything.
+pub async fn login_lasts(db: &mut AnyConnection, id: LoginId, now_us: u64) -> Result<bool, Error> {
+    let found = sqlx::query(
+        "SELECT login.id FROM login JOIN account ON account.id = login.account
+         WHERE login.id = $1 AND login.expires_us > $2 AND account.state = 'active'
+         UNION SELECT id FROM guest_login WHERE id = $1 AND expires_us > $2",
+    );
+    Ok(found.bind(id.to_string()).bind(signed(now_us)).fetch_optional(db).await?.is_some())
+}
+
 /// Ends a login.
 pub async fn end_login(db: &mut AnyConnection, id: LoginId) -> Result<(), Error> {
     sqlx::query("DELETE FROM login WHERE id = $1").bind(id.to_string()).execute(db).await?;
