@@ -9,25 +9,29 @@ export interface DecisionsOptions {
   /** Whether the visit still goes on. */
   alive: () => boolean;
   onKnown: (purpose: Purpose, decision: Decision) => void;
+  onRefused: (purpose: Purpose) => void;
 }
 
 export class Decisions {
   private readonly wanted = new Map<Purpose, Decision>();
   private readonly running = new Map<Purpose, Promise<boolean>>();
+  private readonly last = new Map<Purpose, Decision>();
 
   constructor(private readonly options: DecisionsOptions) {}
 
   /** Makes the server know it, however long that takes. False when the server refused, or the visit ended before. */
   decide(purpose: Purpose, decision: Decision): Promise<boolean> {
     this.wanted.set(purpose, decision);
+    this.last.set(purpose, decision);
     const running = this.running.get(purpose) ?? this.run(purpose);
     this.running.set(purpose, running);
     return running;
   }
 
-  /** Whether the server knows the last decision on `purpose`, once it does or will not. */
-  settled(purpose: Purpose): Promise<boolean> {
-    return this.running.get(purpose) ?? Promise.resolve(true);
+  /** Whether the last decision on `purpose` was a grant and the server knows it, once it does or will not. */
+  async allowed(purpose: Purpose): Promise<boolean> {
+    const known = (await this.running.get(purpose)) ?? true;
+    return known && this.last.get(purpose) !== 'revoke';
   }
 
   private async run(purpose: Purpose): Promise<boolean> {
@@ -42,6 +46,7 @@ export class Decisions {
       } catch (error) {
         if (error instanceof ProblemError && error.code !== 'unreachable' && error.status < 500) {
           known = false;
+          this.options.onRefused(purpose);
           break;
         }
         await this.options.pause(attempt);

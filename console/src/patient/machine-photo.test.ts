@@ -98,6 +98,26 @@ describe('a photo that is asked for', () => {
     expect(asksPhoto(after(...stopped, { type: 'cameraBack' }).state)).toBe(true);
   });
 
+  /** A state from before a decision is not believed: nothing is taken, and nothing is shown, that was just switched off. */
+  test('is not taken on the word of an older state', () => {
+    const off: Event[] = [...live, told({ photos: true }), { type: 'photosOff' }];
+    const stale = told({ photos: true, photo: request });
+    expect(effectsOf(...off, stale)).toEqual([]);
+    expect(asksPhoto(after(...off, stale).state)).toBe(true);
+    expect(after(...off, stale, told(), told({ photos: true })).state.photos).toBe(true);
+    expect(after(...off, { type: 'decisionRefused', purpose: 'snapshots' }, stale).state.photos).toBe(true);
+    const dark: Event[] = [...live, { type: 'turnOff' }, told({ camera: true }), { type: 'start' }, { type: 'cameraOpened' }];
+    expect(effectsOf(...dark)).toEqual([{ do: 'consent', purpose: 'camera', decision: 'grant' }]);
+  });
+
+  /** What is in the outbox already answers its request, also after a reload. */
+  test('is not taken while one for the same request waits', () => {
+    const kept: Event = { type: 'outbox', waiting: 1, sent: 0, refused: 0, answers: ['req_1'] };
+    const allowed: Event[] = [...live, told({ photos: true }), kept];
+    expect(effectsOf(...allowed, told({ photos: true, photo: request }))).toEqual([]);
+    expect(effectsOf(...allowed, told({ photos: true, photo: { ...request, id: 'req_2' } }))).toEqual([{ ...take, request: 'req_2' }]);
+  });
+
   /** A photo that failed is said, and is taken again only after another "Yes". */
   test('that failed is asked again', () => {
     const failed: Event[] = [...wanted, { type: 'allowPhoto' }, { type: 'photoFailed', problem: 'failed' }];
@@ -174,6 +194,18 @@ describe('a photo in place of the camera', () => {
     expect(screenAfter(...inside, { type: 'start' }, { type: 'cameraOpened' })).toBe('live');
   });
 
+  /** A camera that is asked for while a picture is read gives way to the picture, and can be asked for again. */
+  test('does not leave a camera half open', () => {
+    const inside: Event[] = [...joined, { type: 'photoKept' }, told({ camera: false, photos: true })];
+    const both: Event[] = [...inside, { type: 'photoPicked' }, { type: 'start' }];
+    expect(screenAfter(...both)).toBe('photos');
+    expect(wants(after(...both).state).camera).toBe(true);
+    expect(wants(after(...both, { type: 'photoRead' }).state).camera).toBe(false);
+    expect(effectsOf(...both, { type: 'photoRead' }, { type: 'photoKept' }, { type: 'start' })).toEqual([{ do: 'openCamera' }]);
+    const outside: Event[] = [...picked, { type: 'start' }, { type: 'photoRead' }, { type: 'sendChosen' }];
+    expect(after(...outside).state.camera).toBe('off');
+  });
+
   /** After a reload the visit is still one of photos. */
   test('is remembered over a reload', () => {
     const resumed: Event = { type: 'resumed', view: { ...view, grants: ['snapshots'] } };
@@ -182,7 +214,7 @@ describe('a photo in place of the camera', () => {
 });
 
 describe('photos on their way', () => {
-  const outbox = (waiting: number, sent: number): Event => ({ type: 'outbox', waiting, sent });
+  const outbox = (waiting: number, sent: number, refused = 0): Event => ({ type: 'outbox', waiting, sent, refused, answers: [] });
 
   /** The last screen says what is still being sent, and when it was; where nothing was, it says nothing. */
   test('are told after the end', () => {
@@ -191,5 +223,6 @@ describe('photos on their way', () => {
     expect(after(...over, outbox(0, 1)).state).toMatchObject({ owing: true, outbox: { waiting: 0, sent: 1 } });
     expect(after(...live, outbox(0, 1), told({ phase: 'ended' })).state.owing).toBe(false);
     expect(after(...live, told({ phase: 'ended' }), outbox(1, 0)).state.owing).toBe(true);
+    expect(after(...live, outbox(0, 0, 1), told({ phase: 'ended' })).state).toMatchObject({ owing: true, outbox: { refused: 1 } });
   });
 });

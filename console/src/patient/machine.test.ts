@@ -155,6 +155,10 @@ describe('a link that leads nowhere', () => {
     expect(screenAfter(...used)).toBe('stuck-used');
     expect(effectsOf(...used, { type: 'useThisPhone' })).toEqual([{ do: 'openCamera' }]);
     expect(effectsOf(...used, { type: 'useThisPhone' }, { type: 'cameraOpened' })).toEqual([{ do: 'join', takeOver: true }]);
+    // A browser that has no video to give asks for no camera, and puts nobody out.
+    const old: Event[] = [{ ...opened, verdict: 'old-browser' }, { type: 'peeked', peek: { ...peek, used: true }, mine: false }];
+    expect(effectsOf(...old, { type: 'useThisPhone' })).toEqual([]);
+    expect(screenAfter(...old, { type: 'useThisPhone' })).toBe('trouble-old-browser');
   });
 
   /** Redeemed by this very device, it simply goes on. */

@@ -93,7 +93,9 @@ export type Event =
   | { type: 'photoRead' }
   | { type: 'sendChosen' }
   | { type: 'dropChosen' }
-  | { type: 'outbox'; waiting: number; sent: number }
+  | { type: 'outbox'; waiting: number; sent: number; refused: number; answers: readonly RequestId[] }
+  /** The server did not take what was decided here. */
+  | { type: 'decisionRefused'; purpose: Purpose }
   | { type: 'done'; what: 'refuse' | 'again' | 'later' | 'feedback' }
   | { type: 'notDone' };
 
@@ -132,7 +134,7 @@ const to = (state: State, change: Partial<State>, ...effects: Effect[]): Step =>
 
 /** One thing that happened. Never fails: what cannot be changes nothing. */
 export function step(state: State, event: Event): Step {
-  const next = taken(state, event);
+  const next = decided(taken(state, event));
   const request = photoRequest(next.state);
   // What is allowed is not asked again: the photo is taken as soon as there is a picture to take.
   if (!request || !canTake(next.state) || asksPhoto(next.state)) return next;
@@ -140,6 +142,13 @@ export function step(state: State, event: Event): Step {
     state: { ...next.state, answered: request.id, taking: true },
     effects: [...next.effects, { do: 'takePhoto', request: request.id }],
   };
+}
+
+/** What is sent as a decision holds here at once, whatever an older state says. */
+function decided(next: Step): Step {
+  const made = next.effects.flatMap((effect) => (effect.do === 'consent' ? [[effect.purpose, effect.decision === 'grant']] : []));
+  if (made.length === 0) return next;
+  return { ...next, state: { ...next.state, decided: { ...next.state.decided, ...Object.fromEntries(made) } } };
 }
 
 function taken(state: State, event: Event): Step {
@@ -171,17 +180,17 @@ function taken(state: State, event: Event): Step {
       }
       return to(
         without(state, 'trouble'),
-        { camera: 'opening', switchedOff: false, stills: false, failed: false },
+        { camera: 'opening', switchedOff: false, failed: false },
         { do: 'openCamera' },
       );
     case 'cameraOpened':
       if (state.camera !== 'opening') return nothing(state);
       if (state.stage === 'asked') {
-        return to(state, { stage: 'joining', camera: 'on' }, { do: 'join', takeOver: state.takeOver });
+        return to(state, { stage: 'joining', camera: 'on', stills: false }, { do: 'join', takeOver: state.takeOver });
       }
       return to(
         state,
-        { camera: 'on', paused: false },
+        { camera: 'on', paused: false, stills: false },
         ...(state.granted ? [] : [allow('camera')]),
       );
     case 'cameraRefused':
@@ -249,7 +258,7 @@ function taken(state: State, event: Event): Step {
     case 'useThisPhone':
       if (state.stuck !== 'used') return nothing(state);
       if (!state.secret) return nothing(state);
-      return step({ ...asked(without(state, 'stuck')).state, takeOver: true }, { type: 'start' });
+      return onThisPhone(asked({ ...without(state, 'stuck'), takeOver: true }));
     case 'feedback': {
       const asked = screen(state) === 'over-finished' || screen(state) === 'over-left';
       if (!asked || !state.admitted || state.thanked || state.busy) return nothing(state);
@@ -294,7 +303,7 @@ function taken(state: State, event: Event): Step {
       if (state.stage !== 'asked') return nothing(state);
       return to(
         without(state, 'trouble'),
-        { stage: 'joining', stills: true, failed: false },
+        { stage: 'joining', stills: true, failed: false, camera: closed(state) },
         { do: 'join', takeOver: state.takeOver },
       );
     case 'dropChosen':
@@ -302,8 +311,14 @@ function taken(state: State, event: Event): Step {
         ? to(state, { chosen: false, stills: inside(state) && state.stills }, { do: 'dropChosen' })
         : nothing(state);
     case 'outbox': {
-      const { waiting, sent } = event;
-      return to(state, { outbox: { waiting, sent }, owing: state.owing || (state.stage === 'over' && waiting > 0) });
+      const { waiting, sent, refused, answers } = event;
+      const owing = state.owing || (state.stage === 'over' && waiting + refused > 0);
+      return to(state, { outbox: { waiting, sent, refused }, answers, owing });
+    }
+    case 'decisionRefused': {
+      const decided = { ...state.decided };
+      delete decided[event.purpose];
+      return to(state, { decided });
     }
     case 'done':
       if (event.what === 'feedback') return to(state, { busy: false, thanked: true });
@@ -325,13 +340,18 @@ function asked(state: State): Step {
   return nothing(state.verdict === 'fine' ? here : { ...here, trouble: state.verdict });
 }
 
+/** "Use this phone": the camera, unless a photo was chosen or this browser has none to give. */
+function onThisPhone(next: Step): Step {
+  return next.state.trouble || next.state.chosen ? next : step(next.state, { type: 'start' });
+}
+
 function stuck(state: State, why: Stuck): Step {
   return to(without(state, 'trouble'), { stage: 'stuck', stuck: why, camera: 'off', offline: false });
 }
 
 function end(state: State, over: Over, ...effects: Effect[]): Step {
   const last = { stage: 'over', over, camera: 'off', following: false, busy: false, failed: false } as const;
-  const nothingAsked = { taking: false, chosen: false, owing: state.outbox.waiting > 0 } as const;
+  const nothingAsked = { taking: false, chosen: false, owing: state.outbox.waiting + state.outbox.refused > 0 } as const;
   const rest = without(without(without(state, 'trouble'), 'frozen'), 'photo');
   return to(rest, { ...last, ...nothingAsked }, ...effects, { do: 'forgetKey' });
 }
@@ -341,10 +361,13 @@ const allow = (purpose: Purpose): Effect => ({ do: 'consent', purpose, decision:
 /** A chosen photo is on its way. */
 const sending = { chosen: false, taking: true, photos: true };
 
+/** A photo in place of the camera: one that is only asked for is not waited for. */
+const closed = ({ camera }: State) => (camera === 'opening' ? 'off' : camera);
+
 /** The chosen photo is sent, and answers what is asked, if anything is. */
 function sendNow(state: State): Step {
   const request = photoRequest(state)?.id;
-  const next = { ...without(state, 'trouble'), ...sending, stills: state.camera !== 'on' };
+  const next = { ...without(state, 'trouble'), ...sending, camera: closed(state), stills: state.camera !== 'on' };
   return request === undefined
     ? to(next, {}, { do: 'sendChosen' })
     : to(next, { answered: request }, { do: 'sendChosen', request });
@@ -414,7 +437,12 @@ function told(state: State, event: Extract<Event, { type: 'told' }>): Step {
   // Another phone took this one's place, and with it the link.
   if (event.presence === 'left') return stuck(state, 'used');
   const stage = event.presence === 'admitted' ? 'live' : 'waiting';
-  const next: State = { ...without(without(state, 'frozen'), 'photo'), revision, stage, granted: event.camera, photos: event.photos };
+  const { camera = event.camera, snapshots: photos = event.photos } = state.decided;
+  const decided = {
+    ...(camera !== event.camera && { camera }),
+    ...(photos !== event.photos && { snapshots: photos }),
+  };
+  const next: State = { ...without(without(state, 'frozen'), 'photo'), revision, stage, granted: camera, photos, decided };
   if (stage === 'live') next.admitted = true;
   if (event.watchers) next.watchers = event.watchers;
   if (stage === 'live') next.late = false;

@@ -12,8 +12,8 @@ import type { Camera } from './photo/take';
 
 export interface PhotoDeskOptions {
   view: () => GuestView | undefined;
-  /** The open camera, if it shows something now. */
-  camera: () => Camera | undefined;
+  /** The open camera, if it shows something now and this photo is still wanted. */
+  camera: (request: RequestId) => Camera | undefined;
   /** Whether the server knows that photos are allowed, once it does or will not. */
   allowed: () => Promise<boolean>;
   pause: (attempt: number) => Promise<void>;
@@ -76,8 +76,9 @@ export class PhotoDesk {
 
   take(request: RequestId): Promise<void> {
     return this.keep(request, async () => {
-      const camera = this.options.camera();
-      return camera && (await load()).takeStill(camera);
+      const camera = this.options.camera(request);
+      const still = camera && (await (await load()).takeStill(camera));
+      return this.options.camera(request) && still;
     });
   }
 
@@ -118,8 +119,11 @@ export class PhotoDesk {
   private async open(): Promise<Photos> {
     const { Photos } = await load();
     this.photos ??= new Photos({
-      onOutbox: (waiting, sent) => {
-        this.options.tell({ type: 'outbox', waiting, sent });
+      onOutbox: (outbox) => {
+        this.options.tell({ type: 'outbox', ...outbox });
+      },
+      onRefused: (request) => {
+        if (request !== undefined) void this.decline(request);
       },
     });
     this.photos.view = this.options.view();

@@ -2,7 +2,7 @@
  * What is known of the patient's visit, and what follows from it alone: what must hold while a state lasts ([`wants`]), and
  * the one screen that says where the visit is ([`screen`]). How one state becomes the next is in `machine.ts`.
  */
-import type { CameraPresence, Frozen, Mark, PhotoRequest, RequestId } from '../wire/types';
+import type { CameraPresence, Frozen, Mark, PhotoRequest, Purpose, RequestId } from '../wire/types';
 
 /** What every screen names. Empty before it is known. */
 export interface Host {
@@ -65,19 +65,23 @@ export interface State {
   dismissed_us?: number;
   /** The server knows a grant for photos. */
   photos: boolean;
+  /** What was decided here and the server does not show yet: until then a state from before the decision is not believed. */
+  decided: Partial<Record<Purpose, boolean>>;
   /** The visit is made of photos that their owner chooses; no camera is opened. */
   stills: boolean;
   /** The photo this guest is asked for. */
   photo?: PhotoRequest;
   /** The request that was answered on this page: it is never answered twice. */
   answered?: RequestId;
+  /** Requests whose photo is in the outbox, also from before a reload. */
+  answers: readonly RequestId[];
   /** A picture is being taken, or one that was chosen is being read. */
   taking: boolean;
   /** A picture was chosen and waits for "Yes". */
   chosen: boolean;
   photoProblem?: PhotoProblem;
-  /** Photos on this device that the server does not have yet, and how many it has got since the page was opened. */
-  outbox: { waiting: number; sent: number };
+  /** Photos on this device that the server does not have yet, how many it has got since the page was opened, and refused. */
+  outbox: { waiting: number; sent: number; refused: number };
   /** Photos were still on their way when the visit was over. */
   owing: boolean;
   /** What is drawn on one's own camera. */
@@ -111,10 +115,12 @@ export const initial: State = {
   marks: [],
   drawing: [],
   photos: false,
+  decided: {},
+  answers: [],
   stills: false,
   taking: false,
   chosen: false,
-  outbox: { waiting: 0, sent: 0 },
+  outbox: { waiting: 0, sent: 0, refused: 0 },
   owing: false,
   busy: false,
   failed: false,
@@ -137,7 +143,10 @@ export function wants(state: State): Wants {
   return {
     events: inside && !state.following,
     realtime: state.stage === 'live',
-    camera: (inside || state.stage === 'joining' || state.stage === 'asked') && !state.switchedOff && !state.stills,
+    camera:
+      (inside || state.stage === 'joining' || state.stage === 'asked') &&
+      !state.switchedOff &&
+      (!state.stills || state.camera === 'opening'),
     awake: inside && state.camera === 'on',
     patience: state.stage === 'waiting' && !state.late,
     presence: presence(state),
@@ -195,9 +204,9 @@ const SAME_US = 1_000;
 export const marksOn = (state: State, { frame_us }: Frozen): Mark[] =>
   state.marks.filter(({ capture_us }) => Math.abs(capture_us - frame_us) <= SAME_US);
 
-/** The request that is open and was not answered on this page. */
-export function photoRequest(state: State): PhotoRequest | undefined {
-  return state.photo && state.photo.id !== state.answered ? state.photo : undefined;
+/** The request that is open and was not answered on this device. */
+export function photoRequest({ photo, answered, answers }: State): PhotoRequest | undefined {
+  return photo && photo.id !== answered && !answers.includes(photo.id) ? photo : undefined;
 }
 
 /** Whether S4 is asked now: a photo is wanted of a camera that is on, and nothing allows it yet (or it failed). */

@@ -14,7 +14,7 @@ import type { Live } from './live';
 import { measure } from './measure';
 import { initial, step, wants, type Effect, type Event, type State } from './machine';
 import { PhotoDesk } from './photo-desk';
-import { FLAG } from './photo/flag';
+import { flagged } from './photo/flag';
 import { serverNow, setByServer } from './server-time';
 import { redemption, secretBytes, statement } from './statements';
 
@@ -52,15 +52,20 @@ export class Visit {
     onKnown: (purpose, decision) => {
       if (purpose === 'camera' && decision === 'grant') this.live?.renewForCamera();
     },
+    onRefused: (purpose) => {
+      this.tell({ type: 'decisionRefused', purpose });
+    },
   });
   private readonly desk = new PhotoDesk({
     view: () => this.view,
-    camera: () => {
-      const { live } = this;
+    camera: (request) => {
+      const { live, state } = this;
       const { track } = this.lens;
+      // Paused, hidden or asked no more: nobody is shown anything, and nothing is taken.
+      if (wants(state).presence !== 'on' || state.photo?.id !== request) return undefined;
       return live && track && { track, nextFrame: () => live.nextFrame() };
     },
-    allowed: () => this.decisions.settled('snapshots'),
+    allowed: () => this.decisions.allowed('snapshots'),
     pause: (attempt) => this.pause(backoffMs(attempt)),
     tell: (event) => {
       this.tell(event);
@@ -109,7 +114,7 @@ export class Visit {
     measure(() => this.live?.sent());
     // What comes after the first tap is fetched while the patient reads.
     void import('./live');
-    if (leftOver()) void this.resumePhotos();
+    if (flagged()) void this.resumePhotos();
   }
 
   tell(event: Event): void {
@@ -262,7 +267,9 @@ export class Visit {
   /** What an earlier load of this page did not get to send, also after the visit's end. */
   private async resumePhotos(): Promise<void> {
     try {
-      this.view ??= await guest.view();
+      const found = await guest.view();
+      // Somebody who joined meanwhile is elsewhere.
+      this.view ??= found;
     } catch {
       // Long after the end only what was kept can still be sent.
     }
@@ -406,15 +413,6 @@ async function fresh<T>(send: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof ProblemError) || error.code !== 'stale-statement' || !(await setByServer())) throw error;
     return send();
-  }
-}
-
-/** Whether photos were kept here that the server does not have yet. */
-function leftOver(): boolean {
-  try {
-    return localStorage.getItem(FLAG) !== null;
-  } catch {
-    return false;
   }
 }
 

@@ -15,7 +15,7 @@ import { backoffMs } from '../../wire/stream';
 import type { GuestView, SnapshotAbout } from '../../wire/types';
 import { measurePhoto } from '../measure';
 import type { Jpeg } from './jpeg';
-import { Outbox, type Parcel } from './outbox';
+import { Outbox, type Kept, type Parcel } from './outbox';
 import { send } from './send';
 
 export { readPicture, type Jpeg } from './jpeg';
@@ -25,13 +25,23 @@ export { takeStill } from './take';
 const LATE_MS = 7 * 24 * 3_600_000;
 
 export interface PhotosEvents {
-  /** Photos kept here, and how many the server has taken since the page was opened. */
-  onOutbox: (waiting: number, sent: number) => void;
+  onOutbox: (outbox: OutboxNews) => void;
+  /** The server will never take the photo that answers this request. */
+  onRefused: (request: string | undefined) => void;
+}
+
+/** Photos kept here and the requests they answer, and what became of others since the page was opened. */
+export interface OutboxNews {
+  waiting: number;
+  sent: number;
+  refused: number;
+  answers: readonly string[];
 }
 
 export class Photos {
   private readonly outbox = new Outbox();
   private sent = 0;
+  private refused = 0;
   private running = false;
   private again = false;
   private hurryUp: () => void = () => undefined;
@@ -48,6 +58,11 @@ export class Photos {
   /** Seals a picture for the session of `view` and keeps it; it is sent from then on, whatever happens to this page. */
   async keep(view: GuestView, jpeg: Jpeg, about: Omit<SnapshotAbout, 'v' | 'width' | 'height'>, request?: string): Promise<void> {
     this.view = view;
+    // Asked again after a reload: the answer is here already.
+    if (request !== undefined && (await this.outbox.all()).parcels.some((parcel) => parcel.request === request)) {
+      void this.send();
+      return;
+    }
     const { organisation, session, seal_key, receipt_key } = view;
     const { bytes, width, height } = jpeg;
     const plaintext = encodeSnapshot({ v: 1, ...about, width, height }, bytes);
@@ -83,7 +98,7 @@ export class Photos {
     const lockedOut = new Set<string>();
     while (this.again) {
       this.again = false;
-      for (const parcel of await this.mine()) {
+      for (const parcel of (await this.mine()).parcels) {
         if (lockedOut.has(parcel.object)) continue;
         await this.tell();
         const outcome = await send(parcel, (attempt) => this.pause(attempt));
@@ -96,6 +111,10 @@ export class Photos {
           measurePhoto({ object: parcel.object, receipt_verified: true });
         }
         await this.outbox.drop(parcel.object);
+        if (outcome === 'refused') {
+          this.refused += 1;
+          this.events.onRefused(parcel.request);
+        }
       }
     }
     this.running = false;
@@ -108,18 +127,23 @@ export class Photos {
   }
 
   private async tell(): Promise<void> {
-    this.events.onOutbox((await this.mine()).length, this.sent);
+    const { sent, refused } = this;
+    const { parcels, whole } = await this.mine();
+    // A storage that does not answer is not an empty one.
+    if (!whole && parcels.length === 0) return;
+    const answers = parcels.flatMap(({ request }) => request ?? []);
+    this.events.onOutbox({ waiting: parcels.length, sent, refused, answers });
   }
 
   /**
    * Those of this session, or of the last one. Others belong to a place that this device no longer has: the server would not
    * know them, and they go when their time is over.
    */
-  private async mine(): Promise<Parcel[]> {
-    const all = await this.outbox.all();
+  private async mine(): Promise<Kept> {
+    const { parcels: all, whole } = await this.outbox.all();
     for (const { object, kept_ms } of all) if (Date.now() - kept_ms > LATE_MS) await this.outbox.drop(object);
     const here = this.view?.session ?? all.at(-1)?.session;
-    return all.filter(({ session, kept_ms }) => session === here && Date.now() - kept_ms <= LATE_MS);
+    return { parcels: all.filter(({ session, kept_ms }) => session === here && Date.now() - kept_ms <= LATE_MS), whole };
   }
 
   private pause(attempt: number): Promise<void> {

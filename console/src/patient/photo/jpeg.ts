@@ -61,21 +61,37 @@ export async function toJpeg(picture: CanvasImageSource, width: number, height: 
   return undefined;
 }
 
+/** What a colour profile begins with; other APP2 segments hold other pictures (Multi-Picture Format), with what those say. */
+const PROFILE = [...'ICC_PROFILE\0'].map((letter) => letter.charCodeAt(0));
+
 /**
- * Whether these bytes are a JPEG whose segments up to the picture are only what shows it: JFIF, a colour profile (APP2),
- * Adobe's colour transform (APP14). EXIF and XMP (APP1), IPTC (APP13), makers' own segments and comments are more than that.
+ * Whether these bytes are a JPEG whose segments are only what shows it: JFIF, a colour profile (APP2), Adobe's colour
+ * transform (APP14). EXIF and XMP (APP1), IPTC (APP13), makers' own segments, comments, and whatever comes after the picture
+ * are more than that.
  */
 export function isPlainJpeg(bytes: Uint8Array): boolean {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return false;
-  for (let at = 2; at + 4 <= bytes.length; ) {
+  for (let at = 2; at + 2 <= bytes.length; ) {
     const [mark, kind = 0] = bytes.subarray(at, at + 2);
     if (mark !== 0xff) return false;
-    // The picture begins.
-    if (kind === 0xda) return true;
-    const says = kind === 0xfe || (kind >= 0xe0 && kind <= 0xef && kind !== 0xe0 && kind !== 0xe2 && kind !== 0xee);
+    // The end of the picture is the end of the file.
+    if (kind === 0xd9) return at + 2 === bytes.length;
     const length = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
-    if (says || length < 2) return false;
+    const shows = kind < 0xe0 || kind === 0xe0 || kind === 0xee || (kind === 0xe2 && isProfile(bytes, at + 4));
+    if (!shows || kind > 0xef || length < 2) return false;
     at += 2 + length;
+    if (kind === 0xda) at = afterScan(bytes, at);
   }
   return false;
+}
+
+const isProfile = (bytes: Uint8Array, at: number) => PROFILE.every((byte, number) => bytes[at + number] === byte);
+
+/** Where the compressed picture that begins at `at` ends: at a marker that is neither stuffing nor a restart. */
+function afterScan(bytes: Uint8Array, at: number): number {
+  for (let next = bytes.indexOf(0xff, at); next >= 0; next = bytes.indexOf(0xff, next + 1)) {
+    const kind = bytes[next + 1] ?? 0;
+    if (kind !== 0 && kind !== 0xff && (kind < 0xd0 || kind > 0xd7)) return next;
+  }
+  return bytes.length;
 }

@@ -3,7 +3,7 @@
  * that opens one, never a picture. A browser without storage keeps them for as long as the page lives.
  */
 import type { Bytes } from '../../seal/encoding';
-import { FLAG } from './flag';
+import { flag, flagged } from './flag';
 
 /** One sealed photo. */
 export interface Parcel {
@@ -24,6 +24,14 @@ export interface Parcel {
   kept_ms: number;
 }
 
+/** What was found. */
+export interface Kept {
+  /** The oldest first. */
+  parcels: Parcel[];
+  /** False when the storage did not answer: there may be more. */
+  whole: boolean;
+}
+
 const DATABASE = 'handlens-outbox';
 const STORE = 'photos';
 
@@ -33,16 +41,18 @@ export class Outbox {
 
   async keep(parcel: Parcel): Promise<void> {
     this.here.set(parcel.object, parcel);
-    if (await write((store) => store.put(parcel, parcel.object))) this.here.delete(parcel.object);
+    if (!(await write((store) => store.put(parcel, parcel.object)))) return;
+    this.here.delete(parcel.object);
     flag(true);
   }
 
-  /** Everything kept, the oldest first. */
-  async all(): Promise<Parcel[]> {
-    const stored = await read();
-    const parcels = [...stored, ...this.here.values()];
-    flag(parcels.length > 0);
-    return parcels.sort((a, b) => a.kept_ms - b.kept_ms);
+  /** Everything kept. A phone that slept may have lost its storage for a moment: it is asked twice. */
+  async all(): Promise<Kept> {
+    const stored = (await read()) ?? (await read());
+    if (stored) flag(stored.length > 0);
+    const parcels = [...(stored ?? []), ...this.here.values()];
+    parcels.sort((a, b) => a.kept_ms - b.kept_ms);
+    return { parcels, whole: stored !== undefined || !flagged() };
   }
 
   async drop(object: string): Promise<void> {
@@ -51,23 +61,15 @@ export class Outbox {
   }
 }
 
-function flag(set: boolean): void {
-  try {
-    if (set) localStorage.setItem(FLAG, '1');
-    else localStorage.removeItem(FLAG);
-  } catch {
-    // Without storage there is nothing to find after a reload either.
-  }
-}
-
-async function read(): Promise<Parcel[]> {
+/** What is stored; `undefined` when that cannot be known. */
+async function read(): Promise<Parcel[] | undefined> {
   try {
     const database = await open();
     const found = await settled(database.transaction(STORE).objectStore(STORE).getAll() as IDBRequest<Parcel[]>);
     database.close();
     return found;
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -163,10 +163,19 @@ describe('a parcel', () => {
   });
 
   /** A permission that was taken back, or a size that never fits: trying longer helps nobody. */
-  test.each(['no-consent', 'too-large', 'session-ended'] as const)('ends with %s', async (code) => {
+  test.each(['no-consent', 'not-admitted', 'too-large', 'session-ended', 'conflict'] as const)('ends with %s', async (code) => {
     const server = await Server.start();
     server.faults = [undefined, refusal(code, 403)];
     expect(await run(server, await parcel(server))).toEqual({ outcome: 'refused', pauses: [] });
+  });
+
+  /** A receipt for what is not whole over there is a question where it is: only a receipt lets the one copy go. */
+  test('outlives a conflict about its receipt', async () => {
+    const server = await Server.start();
+    const what = await parcel(server, 10);
+    server.faults = [undefined, undefined, undefined, refusal('conflict', 409)];
+    expect(await run(server, what)).toEqual({ outcome: 'received', pauses: [] });
+    expect(server.calls).toEqual(['HEAD', 'POST', 'PATCH', 'receipt', 'HEAD', 'receipt']);
   });
 
   /** A device that is not known any more keeps it. */

@@ -11,6 +11,7 @@
 import { verifies } from '../../seal/receipt';
 import { ProblemError } from '../../wire/api';
 import { receipt } from '../../wire/guest';
+import type { Receipt } from '../../wire/types';
 import * as uploads from '../../wire/uploads';
 import type { Parcel } from './outbox';
 
@@ -33,7 +34,18 @@ export interface Post {
 export type Outcome = 'received' | 'refused' | 'locked-out';
 
 /** Codes after which another try is pointless: the owner took the permission back, or the server will never take it. */
-const FINAL = new Set(['no-consent', 'too-large', 'invalid', 'malformed', 'forbidden', 'session-ended', 'conflict']);
+const FINAL = new Set([
+  'no-consent',
+  'not-admitted',
+  'too-large',
+  'invalid',
+  'malformed',
+  'forbidden',
+  'method-not-allowed',
+  'upload-version',
+  'session-ended',
+  'conflict',
+]);
 
 /** Tries until there is an outcome. `pause` waits before try number `attempt` (from 0). */
 export async function send(
@@ -72,9 +84,19 @@ async function once(parcel: Parcel, size: number, progress: { made: boolean }, p
     at = next;
     progress.made = true;
   }
-  const said = await post.receipt(object);
+  const said = await receiptOf(object, post);
   const sent = { ...parcel, bytes: sealed.length };
   if (!(await verifies(said, sent, parcel.receipt_key))) throw new ProblemError('unexpected', 0);
+}
+
+/** The receipt. A conflict says that the object is not whole over there: asked again where it is. */
+async function receiptOf(object: string, post: Post): Promise<Receipt> {
+  try {
+    return await post.receipt(object);
+  } catch (error) {
+    if (error instanceof ProblemError && error.code === 'conflict') throw new ProblemError('offset-mismatch', error.status);
+    throw error;
+  }
 }
 
 /** How much the server has of it; `undefined` when it was never announced. */

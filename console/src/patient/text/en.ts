@@ -90,6 +90,8 @@ export const en = {
     left: (count: number) =>
       count === 1 ? 'One photo is still being sent. Keep this page open.' : `${String(count)} photos are still being sent. Keep this page open.`,
     allSent: 'Sent.',
+    lost: (count: number) =>
+      count === 1 ? 'One photo could not be sent.' : `${String(count)} photos could not be sent.`,
     camera: 'Start camera',
   },
   paused: {
@@ -116,9 +118,14 @@ export const en = {
     declined: {
       heading: 'Your camera is off.',
       body: 'We cannot help you here now. No one can see you. You can close this page.',
+      bodySending: 'We cannot help you here now. No one can see you.',
     },
     notMe: { heading: 'Sorry.', body: 'Close this page. We will not text you again.' },
-    later: { heading: 'We will text you.', body: 'Your camera is off. No one can see you now. You can close this page.' },
+    later: {
+      heading: 'We will text you.',
+      body: 'Your camera is off. No one can see you now. You can close this page.',
+      bodySending: 'Your camera is off. No one can see you now.',
+    },
     askedAgain: { heading: 'Thank you.', body: 'We asked for a new text. You can close this page.' },
   },
   trouble: {
