@@ -305,17 +305,13 @@ async fn links_are_asked_of_the_session_as_it_is() {
     let mut console = sam.events(&format!("{path}/events")).await;
     let admit = format!("{path}/participants/{}/admit", patient.participant());
     let ask = |what: &str, secret: &str| {
-        let (person, path, body) =
-            (house.stranger(), format!("/api/invites/{what}"), json!({"secret": secret}));
+        let (person, path, body) = (house.stranger(), format!("/api/invites/{what}"), json!({"secret": secret}));
         async move { person.post(&path, body).await }
     };
     let looks = (0..4).flat_map(|_| [ask("peek", &first), ask("peek", &second)]);
     let again = (0..4).map(|_| ask("again", &first));
-    let (admitted, looks, again) = futures::join!(
-        sam.post(&admit, json!({})),
-        futures::future::join_all(looks),
-        futures::future::join_all(again)
-    );
+    let (admitted, looks, again) =
+        futures::join!(sam.post(&admit, json!({})), futures::future::join_all(looks), futures::future::join_all(again));
     for answer in looks.into_iter().chain(again).chain([admitted]) {
         answer.ok();
     }

@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 
 use super::Error;
 
+const MISSING: &str = "the key that signs the log is missing, and this was not the first start. Put it back from its backup; \
+                       docs/operate.md says what to do without one";
+
 /// Reads the key. For every start but the first: another one would not continue what this one signed.
 pub(super) fn open(path: &Path) -> Result<Signer, Error> {
     read(path).map_err(|reason| Error::Key { path: path.to_owned(), reason })
@@ -40,9 +43,7 @@ pub(super) fn open_or_create(path: &Path) -> Result<Signer, Error> {
 
 fn read(path: &Path) -> Result<Signer, String> {
     let file = std::fs::File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "the key that signs the log is missing, and this was not the first start; put it \
-             back from its backup (docs/operate.md says what to do without one)"
-            .to_owned(),
+        std::io::ErrorKind::NotFound => MISSING.to_owned(),
         _ => error.to_string(),
     })?;
     #[cfg(unix)]
