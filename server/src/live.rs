@@ -2,16 +2,14 @@
 //! is told. Fed only by committed changes.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use bytes::Bytes;
 use handlens_protocol::api::InviteView;
 use handlens_protocol::state::{Phase, SessionState};
 use handlens_protocol::{LoginId, OrganisationId, SessionId};
 use tokio::sync::{broadcast, watch};
 
-use crate::relay::{Relay, Selector};
+use crate::relay::{Marks, Relay, Selector};
 
 /// A session as it is shown: the shared state, and its links for staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,25 +18,6 @@ pub struct Snapshot {
     pub state: SessionState,
     /// Its links.
     pub invites: Vec<InviteView>,
-}
-
-/// The marks of a session as they go to the realtime plane. They show a patient, so they do not print.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Marks {
-    /// The owner.
-    pub organisation: OrganisationId,
-    /// The session.
-    pub session: SessionId,
-    /// The session's revision by the newest change of its marks.
-    pub revision: u64,
-    /// A whole [`handlens_protocol::mark::MarkSet`].
-    pub json: Bytes,
-}
-
-impl fmt::Debug for Marks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Marks({}, revision {}, {} bytes)", self.session, self.revision, self.json.len())
-    }
 }
 
 /// What happens after a commit.
@@ -150,7 +129,7 @@ impl Live {
     /// Puts the marks on the realtime plane.
     pub fn publish_marks(&self, marks: &Marks) {
         let Some(relay) = self.relay() else { return };
-        if let Err(error) = relay.publish_marks(marks.organisation, marks.session, marks.revision, marks.json.clone()) {
+        if let Err(error) = relay.publish_marks(marks) {
             tracing::warn!(session = %marks.session, %error, "the marks track did not take the marks");
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  commit ──▶ row (sealed) ┐
-//!  undo   ──▶ gone         ├─ entry ─ COMMIT ─▶ Effect::ShowMarks: all of them, whole, on the session's `marks` track
-//!  clear  ──▶ gone         ┘
+//!  undo   ──▶ gone         ├─ entry ─ COMMIT ─▶ Effect::ShowMarks: all of them, whole, on the session's `marks` track,
+//!  clear  ──▶ gone         ┘           and with their patches on the one of the camera that they are on
 //!  a ticket ─▶ show_newest: the same, where the relay does not have it yet
 //! ```
 //!
@@ -21,7 +21,8 @@ use crate::access::SessionPermit;
 use crate::app::{App, fault, json_place};
 use crate::audit::Change;
 use crate::keys::{Item, Organisation, Purpose};
-use crate::live::{Effect, Marks};
+use crate::live::Effect;
+use crate::relay::Marks;
 use crate::session::{admitted_guest, begin_open, note, place};
 use crate::store::session::{self, Session};
 use crate::store::{mark, participant};
@@ -68,7 +69,7 @@ pub async fn commit(app: &App, permit: &SessionPermit, new: NewMark) -> Result<M
     };
     mark::add(change.db(), &stored).await?;
     note(&mut change, permit, Action::MarkCommit, ("mark", new.id.to_string())).await?;
-    show(&mut change, &row, marks)?;
+    show(&mut change, &row, marks).await?;
     change.commit().await?;
     Ok(new)
 }
@@ -116,7 +117,8 @@ pub async fn whole(
 ) -> Result<Marks, Problem> {
     let keys = app.keys_by(db, organisation).await?;
     let revision = mark::revision(db, session).await?;
-    serialised(organisation, session, revision, all(db, &keys, session).await?)
+    let marks = all(db, &keys, session).await?;
+    serialised(db, organisation, session, revision, marks).await
 }
 
 /// Puts the marks of a session on the realtime plane for who is about to connect, unless they are there: after a start
@@ -156,7 +158,7 @@ async fn take_away(
     note(&mut change, permit, action, object).await?;
     let keys = app.keys_by(change.db(), row.organisation).await?;
     let left = all(change.db(), &keys, row.id).await?;
-    show(&mut change, &row, left)?;
+    show(&mut change, &row, left).await?;
     Ok(change.commit().await?)
 }
 
@@ -166,26 +168,39 @@ async fn all(db: &mut AnyConnection, keys: &Organisation, session: SessionId) ->
 }
 
 /// All marks of a session once the change is committed.
-fn show(change: &mut Change, row: &Session, marks: Vec<Mark>) -> Result<(), Problem> {
-    let set = serialised(row.organisation, row.id, row.revision, marks)?;
+async fn show(change: &mut Change, row: &Session, marks: Vec<Mark>) -> Result<(), Problem> {
+    let set = serialised(change.db(), row.organisation, row.id, row.revision, marks).await?;
     change.then(Effect::ShowMarks(set));
     Ok(())
 }
 
-fn serialised(
+async fn serialised(
+    db: &mut AnyConnection,
     organisation: OrganisationId,
     session: SessionId,
     revision: u64,
-    marks: Vec<Mark>,
+    mut marks: Vec<Mark>,
 ) -> Result<Marks, Problem> {
-    let json = serde_json::to_vec(&MarkSet { v: 1, revision, marks }).map_err(fault)?;
-    if json.len() > SET_BYTES {
+    let json = |marks: &[Mark]| {
+        let set = MarkSet { v: 1, revision, marks: marks.to_vec() };
+        serde_json::to_vec(&set).map_err(fault)
+    };
+    if json(&marks)?.len() > SET_BYTES {
         return Err(Problem::new(
             Kind::TooLarge,
             "The marks of this session are too large together. Undo or clear some, then draw this one again.",
         ));
     }
-    Ok(Marks { organisation, session, revision, json: json.into() })
+    let mut cameras = Vec::new();
+    // Also a camera that has none any more: its device is told.
+    for camera in mark::cameras(db, session).await? {
+        let on_it: Vec<_> = marks.iter().filter(|mark| mark.camera == camera).cloned().collect();
+        cameras.push((camera, json(&on_it)?.into()));
+    }
+    for mark in &mut marks {
+        mark.patch = None;
+    }
+    Ok(Marks { organisation, session, revision, json: json(&marks)?.into(), cameras })
 }
 
 fn seal(keys: &Organisation, session: SessionId, mark: &Mark) -> Result<Vec<u8>, Problem> {

@@ -203,9 +203,10 @@ fn issue(app: &App, scope: Scope, websocket: &str) -> Result<Ticket, Problem> {
         Subscribe::Session => vec![broadcast::session(scope.organisation, scope.session)],
         Subscribe::Named(named) => {
             let state = broadcast::state(scope.organisation, scope.session);
+            let marks = broadcast::marks(scope.organisation, scope.session, scope.participant);
             let named =
                 named.iter().map(|(who, purpose)| broadcast::path(scope.organisation, scope.session, *who, *purpose));
-            std::iter::once(state).chain(named).collect()
+            [state, marks].into_iter().chain(named).collect()
         }
     };
     let ticket = relay.issue(scope).map_err(|error| {

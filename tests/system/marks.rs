@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
+use std::collections::HashMap;
+
 use data_encoding::BASE64URL_NOPAD;
 use handlens_protocol::limits::BODY_BYTES;
 use handlens_protocol::mark::{FREEHAND_POINTS, MARKS, MarkSet, PATCH_SIDE, SET_BYTES};
 use handlens_protocol::{OrganisationId, Role, SessionId};
-use handlens_server::live::Marks;
 use handlens_server::mark;
+use handlens_server::relay::Marks;
 use handlens_tests::{Answer, Device, House, Person, arrow};
 use serde_json::{Value, json};
 
@@ -52,6 +54,16 @@ impl Scene {
         let there = self.on_the_plane();
         assert!(there.is_none_or(|there| there == revision), "{there:?}, not {revision}");
         (set.marks.iter().map(|mark| mark.id.to_string()).collect(), revision)
+    }
+
+    /// What the realtime plane shows everybody, and each camera's device.
+    async fn texts(&self) -> (String, HashMap<String, String>) {
+        let app = self.house.server.app();
+        let mut db = app.store.reader().await.unwrap();
+        let marks = mark::whole(app, &mut db, self.organisation(), self.session.parse().unwrap()).await.unwrap();
+        let text = |json: &[u8]| String::from_utf8(json.to_vec()).unwrap();
+        let cameras = marks.cameras.iter().map(|(camera, json)| (camera.to_string(), text(json)));
+        (text(&marks.json), cameras.collect())
     }
 
     fn organisation(&self) -> OrganisationId {
@@ -130,6 +142,33 @@ async fn a_mark_is_committed_once() {
     assert_eq!(scene.shown().await.0, Vec::<String>::new());
     let done = [("mark.commit", id(&mark)), ("mark.undo", id(&mark))];
     assert_eq!(scene.entries().await, done.map(|(action, object)| (action.to_owned(), object)));
+    scene.house.server.shutdown().await;
+}
+
+/// What the author of a mark saw of a patient goes to the device of that camera and to no other guest, and when the mark is
+/// gone, that is told there too.
+#[tokio::test]
+async fn a_patch_is_for_its_own_camera() {
+    let scene = Scene::new().await;
+    let other = scene.house.admitted(&scene.sam, &scene.session).await;
+    let (ours, theirs) = (largest(&scene.camera), arrow(other.participant()));
+    for mark in [&ours, &theirs] {
+        scene.commit(mark).await.ok();
+    }
+    let (json, cameras) = scene.texts().await;
+    assert!(json.contains(&id(&ours)) && json.contains(&id(&theirs)) && !json.contains("grey"));
+    assert!(cameras[&scene.camera].contains("grey") && cameras[&scene.camera].contains(&id(&ours)));
+    let their_own = &cameras[other.participant()];
+    assert!(their_own.contains(&id(&theirs)) && !their_own.contains(&id(&ours)) && !their_own.contains("grey"));
+    scene.undo(&scene.sam, &id(&ours)).await.ok();
+    assert!(scene.texts().await.1[&scene.camera].contains(r#""marks":[]"#));
+
+    for (device, camera) in [(&scene.patient, &scene.camera), (&other, &other.participant().to_owned())] {
+        let ticket = device.person.post("/api/guest/tickets", json!({})).await.ok().body;
+        let own = ticket["subscribe"].as_array().unwrap().iter().map(|path| path.as_str().unwrap());
+        let own: Vec<_> = own.filter(|path| path.ends_with("/marks")).collect();
+        assert_eq!(own, [format!("{}/{}/{camera}/marks", scene.organisation(), scene.session)]);
+    }
     scene.house.server.shutdown().await;
 }
 

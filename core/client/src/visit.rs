@@ -374,12 +374,12 @@ impl Task {
             News::State(state) => self.follow(&state),
             News::Event(event) => self.event(&event),
             News::Refused(kind) => self.happens(Input::Refused(kind)),
-            News::Marks(set) => {
+            News::Marks(set) => self.tell(Event::Marks(set)),
+            News::OwnMarks(set) => {
                 self.parts.album.set(&set);
                 if let Some(me) = self.me() {
-                    self.parts.marks.set(me, Arc::clone(&set));
+                    self.parts.marks.set(me, set);
                 }
-                self.tell(Event::Marks(set));
             }
             News::Drawing { who, frame_us } => {
                 match frame_us {

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //!  org_…/ses_…/state                server's own: track `state`, every group a whole [`crate::state::SessionState`];
-//!                                   track `marks`, every group a whole [`crate::mark::MarkSet`]
+//!                                   track `marks`, every group a whole [`crate::mark::MarkSet`] without patches
+//!  org_…/ses_…/par_…/marks          server's own, read by the device of that camera and by staff: track `marks`, every
+//!                                   group a whole [`crate::mark::MarkSet`] of that camera with its patches
 //!  org_…/ses_…/par_…/camera         tracks `catalog.json`, `video` (hang)
 //!  org_…/ses_…/par_…/microphone     tracks `catalog.json`, `audio` (hang)
 //!  org_…/ses_…/par_…/data           tracks `presence`, `report`, `pose`, `marks`, `chat`; on `marks` a camera's
@@ -43,6 +45,8 @@ impl Purpose {
 
 /// The last segment of the server's own broadcast.
 pub const STATE: &str = "state";
+/// The last segment of the server's own broadcast for one camera. No [`Purpose`] has this name: nobody else publishes it.
+pub const MARKS: &str = "marks";
 /// The track of the server's own broadcast.
 pub const STATE_TRACK: &str = "state";
 /// The track of what a device says of its camera: [`crate::state::DevicePresence`].
@@ -63,4 +67,9 @@ pub fn path(organisation: OrganisationId, session: SessionId, participant: Parti
 /// The path of the server's own broadcast of a session.
 pub fn state(organisation: OrganisationId, session: SessionId) -> String {
     format!("{organisation}/{session}/{STATE}")
+}
+
+/// The path of the server's own broadcast for one camera of a session.
+pub fn marks(organisation: OrganisationId, session: SessionId, camera: ParticipantId) -> String {
+    format!("{organisation}/{session}/{camera}/{MARKS}")
 }

@@ -3,7 +3,8 @@
 //! ```text
 //!  pen down … pen up        [`Drawing`], track `marks` of the author's data broadcast: realtime, never kept
 //!  POST …/marks             [`NewMark`] becomes a [`Mark`], with its entry in the log
-//!                           [`MarkSet`], track `marks` of the session's own broadcast: all that are committed
+//!                           [`MarkSet`], track `marks` of the session's own broadcast: all that are committed, without
+//!                           their patches; and of the camera's own: its marks, with them
 //!  each frame of the camera [`Frame`], track `marks` of that camera's data broadcast: where each mark is
 //! ```
 //! Whoever shows a frame draws the record with the same capture time; nobody predicts.
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MarkId, ParticipantId};
 
-/// The track of all three records, each on a broadcast of its own.
+/// The track of all these records, each on a broadcast of its own.
 pub const TRACK: &str = "marks";
 /// Bytes of a [`MarkSet`] as JSON; a mark that would make it larger is refused.
 pub const SET_BYTES: usize = 1024 * 1024;
@@ -69,7 +70,7 @@ impl NewMark {
 }
 
 /// Every mark that is committed and not undone, in the order they were committed: a group on the `marks` track of the
-/// session's own broadcast each time that something changes.
+/// session's own broadcast each time that something changes, and on each camera's own those of that camera.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MarkSet {
     /// Format version, 1.
@@ -128,7 +129,7 @@ pub struct Mark {
     pub geometry: Geometry,
     /// How it looks.
     pub style: Style,
-    /// What the author saw around it.
+    /// What the author saw around it. Only the device of that camera is shown it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<Patch>,
 }

@@ -39,6 +39,7 @@ use tokio_util::task::TaskTracker;
 
 pub use counters::Counters;
 pub use lease::{Carrier, EndReason, LeaseEvent, LeaseInfo};
+pub use room::Marks;
 pub use scope::{Scope, Selector, Subscribe};
 pub use ticket::{TICKET_PROTOCOL, Ticket};
 
@@ -304,19 +305,16 @@ impl Relay {
         self.shared.rooms.publish_state(organisation, session, snapshot)
     }
 
-    /// Shows everybody in the session its marks, as [`Self::publish_state`] does its state: all of them, as of `revision`.
+    /// Shows everybody in the session its marks, and each camera's device its own, as [`Self::publish_state`] does the
+    /// state.
     ///
     /// # Errors
     /// [`Error::SnapshotTooLarge`], or what MoQ refuses.
-    pub fn publish_marks(
-        &self,
-        organisation: OrganisationId,
-        session: SessionId,
-        revision: u64,
-        marks: Bytes,
-    ) -> Result<(), Error> {
-        bounded(&marks, self.shared.config.limits.marks_bytes)?;
-        self.shared.rooms.publish_marks(organisation, session, revision, marks)
+    pub fn publish_marks(&self, marks: &Marks) -> Result<(), Error> {
+        for set in marks.cameras.iter().map(|(_, set)| set).chain([&marks.json]) {
+            bounded(set, self.shared.config.limits.marks_bytes)?;
+        }
+        self.shared.rooms.publish_marks(marks)
     }
 
     /// The revision of the marks that are shown in the session; `None` when there were none yet.

@@ -1,11 +1,12 @@
 //! One MoQ origin for each session: a wall between sessions that no path can climb, and one thing to drop at the end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use handlens_protocol::{OrganisationId, SessionId, broadcast, mark};
+use handlens_protocol::{OrganisationId, ParticipantId, SessionId, broadcast, mark};
 use moq_net::{Timestamp, cache, origin, track};
 
 use super::Error;
@@ -18,6 +19,27 @@ const IDLE: Duration = Duration::from_secs(30);
 const STATE_PRIORITY: u8 = 255;
 /// Marks may be large: after what devices say of themselves (90), and still before the picture they are drawn on (60).
 const MARKS_PRIORITY: u8 = 80;
+
+/// The marks of a session as they go to the realtime plane. They show a patient, so they do not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// The owner.
+    pub organisation: OrganisationId,
+    /// The session.
+    pub session: SessionId,
+    /// The session's revision by the newest change of its marks.
+    pub revision: u64,
+    /// A whole [`handlens_protocol::mark::MarkSet`], without the patches: every guest reads it.
+    pub json: Bytes,
+    /// The same of each camera, with the patches: its own device reads it.
+    pub cameras: Vec<(ParticipantId, Bytes)>,
+}
+
+impl fmt::Debug for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Marks({}, revision {}, {} bytes)", self.session, self.revision, self.json.len())
+    }
+}
 
 /// The rooms of the sessions that somebody is connected to, or that the server itself has something to show in.
 pub(super) struct Rooms {
@@ -33,13 +55,21 @@ struct Entry {
     own: Option<Own>,
 }
 
-/// The server's own broadcast in a session.
+/// The server's own broadcasts in a session.
 struct Own {
     broadcast: moq_net::broadcast::Producer,
     state: track::Producer,
     marks: track::Producer,
+    /// What each camera's own device is shown, and who else may see all of the session.
+    cameras: HashMap<ParticipantId, OfCamera>,
     marks_revision: Option<u64>,
-    _room: Arc<Room>,
+    room: Arc<Room>,
+}
+
+/// The server's own broadcast for one camera.
+struct OfCamera {
+    broadcast: moq_net::broadcast::Producer,
+    marks: track::Producer,
 }
 
 /// The origin of one session.
@@ -70,18 +100,16 @@ impl Rooms {
         append(&self.own(&mut self.open(), (organisation, session))?.state, snapshot)
     }
 
-    /// Appends all marks, as of `revision`, to the session's `marks` track.
-    pub(super) fn publish_marks(
-        &self,
-        organisation: OrganisationId,
-        session: SessionId,
-        revision: u64,
-        marks: Bytes,
-    ) -> Result<(), Error> {
+    /// Appends all marks to the session's `marks` track, and those of each camera to the camera's own.
+    pub(super) fn publish_marks(&self, marks: &Marks) -> Result<(), Error> {
         let mut open = self.open();
-        let own = self.own(&mut open, (organisation, session))?;
-        append(&own.marks, marks)?;
-        own.marks_revision = Some(revision);
+        let own = self.own(&mut open, (marks.organisation, marks.session))?;
+        for (camera, on_it) in &marks.cameras {
+            let path = broadcast::marks(marks.organisation, marks.session, *camera);
+            append(&own.camera(*camera, &path)?.marks, on_it.clone())?;
+        }
+        append(&own.marks, marks.json.clone())?;
+        own.marks_revision = Some(marks.revision);
         Ok(())
     }
 
@@ -96,6 +124,10 @@ impl Rooms {
             let _ = own.state.finish();
             let _ = own.marks.finish();
             own.broadcast.close();
+            for camera in own.cameras.into_values() {
+                let _ = camera.marks.finish();
+                camera.broadcast.close();
+            }
         }
     }
 
@@ -140,7 +172,20 @@ impl Own {
         let track = |name, priority| broadcast.create_track(name, track::Info::default().with_priority(priority));
         let (state, marks) = (track(broadcast::STATE_TRACK, STATE_PRIORITY)?, track(mark::TRACK, MARKS_PRIORITY)?);
         broadcast.announce(origin::Route::default())?;
-        Ok(Self { broadcast, state, marks, marks_revision: None, _room: room })
+        Ok(Self { broadcast, state, marks, cameras: HashMap::new(), marks_revision: None, room })
+    }
+
+    fn camera(&mut self, camera: ParticipantId, path: &str) -> Result<&OfCamera, Error> {
+        match self.cameras.entry(camera) {
+            hash_map::Entry::Occupied(there) => Ok(there.into_mut()),
+            hash_map::Entry::Vacant(place) => {
+                let broadcast = self.room.origin.create_broadcast(path)?;
+                let marks =
+                    broadcast.create_track(mark::TRACK, track::Info::default().with_priority(MARKS_PRIORITY))?;
+                broadcast.announce(origin::Route::default())?;
+                Ok(place.insert(OfCamera { broadcast, marks }))
+            }
+        }
     }
 }
 
@@ -155,8 +200,8 @@ fn append(track: &track::Producer, snapshot: Bytes) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    /// A session in which nothing changes for an hour still shows its state and marks to who comes then, and a closed one
-    /// does not.
+    /// A session in which nothing changes for an hour still shows its state and marks to who comes then, each camera's to
+    /// its own, and a closed one does not.
     #[tokio::test(start_paused = true)]
     async fn a_state_does_not_fade() {
         let (organisation, session) = (OrganisationId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
@@ -164,7 +209,10 @@ mod tests {
         for text in ["old", "new"] {
             rooms.publish_state(organisation, session, Bytes::from_static(text.as_bytes())).unwrap();
         }
-        rooms.publish_marks(organisation, session, 7, Bytes::from_static(b"marks")).unwrap();
+        let camera = ParticipantId::from_bytes([3; 16]);
+        let cameras = vec![(camera, Bytes::from_static(b"with patches"))];
+        let json = Bytes::from_static(b"marks");
+        rooms.publish_marks(&Marks { organisation, session, revision: 7, json, cameras }).unwrap();
         tokio::time::advance(Duration::from_secs(3_600)).await;
         let reader = rooms.enter(organisation, session).origin.consume();
         let broadcast = reader.request_broadcast(broadcast::state(organisation, session)).await.unwrap();
@@ -174,11 +222,15 @@ mod tests {
         let mut marks = broadcast.track(mark::TRACK).unwrap().subscribe(None).await.unwrap();
         let mut group = marks.recv_group().await.unwrap().unwrap();
         assert_eq!(group.read_frame().await.unwrap().unwrap().payload, "marks");
+        let own = reader.request_broadcast(broadcast::marks(organisation, session, camera)).await.unwrap();
+        let mut own = own.track(mark::TRACK).unwrap().subscribe(None).await.unwrap();
+        let mut group = own.recv_group().await.unwrap().unwrap();
+        assert_eq!(group.read_frame().await.unwrap().unwrap().payload, "with patches");
         assert_eq!(rooms.marks_revision(organisation, session), Some(7));
 
         rooms.close(organisation, session);
         assert_eq!(rooms.marks_revision(organisation, session), None);
-        for track in [&mut track, &mut marks] {
+        for track in [&mut track, &mut marks, &mut own] {
             assert!(track.recv_group().await.is_ok_and(|group| group.is_none()));
         }
         let fresh = rooms.enter(organisation, session).origin.consume();

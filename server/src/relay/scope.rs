@@ -31,7 +31,7 @@ pub struct Scope {
 pub enum Subscribe {
     /// Every broadcast of the session: staff.
     Session,
-    /// The server's `state` broadcast and these, nothing else: guests.
+    /// The server's `state` broadcast, its own `marks` broadcast and these, nothing else: guests.
     Named(Vec<(ParticipantId, Purpose)>),
 }
 
@@ -85,6 +85,7 @@ impl Scope {
             }
             Subscribe::Named(broadcasts) => {
                 patterns.insert(exactly(&broadcast::state(self.organisation, self.session))?);
+                patterns.insert(exactly(&broadcast::marks(self.organisation, self.session, self.participant))?);
                 for (participant, purpose) in broadcasts {
                     let path = broadcast::path(self.organisation, self.session, *participant, *purpose);
                     patterns.insert(exactly(&path)?);
@@ -131,7 +132,8 @@ mod tests {
         assert!(!patterns.matches(&broadcast::state(scope.organisation, scope.session)));
     }
 
-    /// A guest reads the state and what was named; staff reads the session; nobody reads another session.
+    /// A guest reads the state, the marks on its own camera and what was named; staff reads the session; nobody reads
+    /// another session.
     #[test]
     fn subscribing_ends_at_the_session() {
         let mut scope = guest();
@@ -141,9 +143,12 @@ mod tests {
         let stranger =
             broadcast::path(scope.organisation, scope.session, ParticipantId::from_bytes([7; 16]), Purpose::Camera);
         let elsewhere = broadcast::state(scope.organisation, SessionId::from_bytes([8; 16]));
+        let marks = |who| broadcast::marks(scope.organisation, scope.session, who);
+        let (own, others) = (marks(scope.participant), marks(ParticipantId::from_bytes([7; 16])));
         let patterns = scope.subscribed().unwrap();
-        assert!(patterns.matches(&state) && patterns.matches(&staff_data));
-        assert!(!patterns.matches(&stranger) && !patterns.matches(&elsewhere));
+        assert!(patterns.matches(&state) && patterns.matches(&staff_data) && patterns.matches(&own));
+        assert!(!patterns.matches(&stranger) && !patterns.matches(&elsewhere) && !patterns.matches(&others));
+        assert!(!scope.published().unwrap().matches(&own));
         scope.subscribe = Subscribe::Session;
         let patterns = scope.subscribed().unwrap();
         assert!(patterns.matches(&state) && patterns.matches(&stranger));

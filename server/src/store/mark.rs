@@ -59,6 +59,18 @@ pub async fn shown(db: &mut AnyConnection, session: SessionId) -> Result<Vec<Mar
     rows.iter().map(mark_of).collect()
 }
 
+/// How many marks a session ever had, gone or not.
+pub async fn count(db: &mut AnyConnection, session: SessionId) -> Result<u64, Error> {
+    let row = sqlx::query("SELECT COUNT(*) AS marks FROM mark WHERE session = $1").bind(session.to_string());
+    number(&row.fetch_one(db).await?, "marks")
+}
+
+/// Every camera of a session that was ever drawn on.
+pub async fn cameras(db: &mut AnyConnection, session: SessionId) -> Result<Vec<ParticipantId>, Error> {
+    let rows = sqlx::query("SELECT DISTINCT camera FROM mark WHERE session = $1").bind(session.to_string());
+    rows.fetch_all(db).await?.iter().map(|row| parsed(row, "camera")).collect()
+}
+
 /// The session's revision by the newest change of its marks; 0 when there was none.
 pub async fn revision(db: &mut AnyConnection, session: SessionId) -> Result<u64, Error> {
     let row = sqlx::query(

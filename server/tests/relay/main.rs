@@ -11,7 +11,7 @@ use bench::{Bench, Pins, connect, dial, read, within, write};
 use bytes::Bytes;
 use handlens_protocol::broadcast::{self, Purpose};
 use handlens_protocol::{LoginId, MarkId, OrganisationId, ParticipantId, SessionId, mark};
-use handlens_server::relay::{Carrier, CloseCode, Config, EndReason, Error, LeaseEvent, Scope, Selector, Subscribe};
+use handlens_server::relay::{Carrier, CloseCode, Config, EndReason, Error, LeaseEvent, Marks, Scope, Selector, Subscribe};
 use moq_net::origin;
 use tokio::time::timeout;
 
@@ -226,12 +226,16 @@ async fn a_late_joiner_gets_the_newest_state() {
 }
 
 /// Who comes late gets every mark there is, on a track beside the state with a limit of its own, also a guest; and each
-/// change after that, until the session is closed. (Control: before there was any, nobody was shown one.)
+/// change after that, until the session is closed. (Controls: staff reads what a guest does not; before there was any, nobody was shown one.)
 #[tokio::test]
 async fn a_late_joiner_gets_the_newest_marks() {
     let bench = Bench::start().await;
     assert_eq!(bench.relay.marks_revision(ORGANISATION, SESSION), None);
-    let marks = |revision, json: Vec<u8>| bench.relay.publish_marks(ORGANISATION, SESSION, revision, json.into());
+    let marks = |revision, json: Vec<u8>| {
+        let cameras = vec![(GUEST, Bytes::from_static(b"the guest's")), (STRANGER, Bytes::from_static(b"another's"))];
+        let json = json.into();
+        bench.relay.publish_marks(&Marks { organisation: ORGANISATION, session: SESSION, revision, json, cameras })
+    };
     let set = |revision, marks| serde_json::to_vec(&mark::MarkSet { v: 1, revision, marks }).unwrap();
     let pin = mark::Mark {
         v: 1,
@@ -254,6 +258,12 @@ async fn a_late_joiner_gets_the_newest_marks() {
         readers.push((peer, track));
     }
     assert_eq!(bench.relay.marks_revision(ORGANISATION, SESSION), Some(4));
+    // With what their authors saw of a patient, a guest reads those on its own camera and no other's.
+    let own = |camera| broadcast::marks(ORGANISATION, SESSION, camera);
+    for ((peer, _), others) in readers.iter().zip([true, false]) {
+        assert_eq!(read(&mut peer.watch(&own(GUEST), mark::TRACK).await).await.unwrap().unwrap(), "the guest's");
+        assert_eq!(peer.see.request_broadcast(own(STRANGER)).await.is_ok(), others);
+    }
 
     let whole = vec![b' '; mark::SET_BYTES];
     marks(5, whole.clone()).unwrap();

@@ -37,8 +37,10 @@ pub(super) enum News {
     Event(Box<GuestEvent>),
     /// The waiting room's events are refused.
     Refused(Kind),
-    /// All marks there are.
+    /// All marks there are, without what their authors saw.
     Marks(Arc<MarkSet>),
+    /// Those on this camera, with it.
+    OwnMarks(Arc<MarkSet>),
     /// Somebody draws on a frame of this camera, or no longer does.
     Drawing {
         /// Which of the viewers.
@@ -103,6 +105,16 @@ pub(super) fn all(
                     while let Some(bytes) = sets.next().await {
                         if let Some(set) = understood::<MarkSet>(&bytes, whole) {
                             let _ = to.send(News::Marks(Arc::new(set))).await;
+                        }
+                    }
+                });
+            }
+            Some(broadcast::MARKS) => {
+                let (to, mut sets) = (news.clone(), records(mark::TRACK, mark::SET_BYTES));
+                tasks.spawn(async move {
+                    while let Some(bytes) = sets.next().await {
+                        if let Some(set) = understood::<MarkSet>(&bytes, whole) {
+                            let _ = to.send(News::OwnMarks(Arc::new(set))).await;
                         }
                     }
                 });

@@ -35,6 +35,7 @@ struct Broadcasts {
     participant: ParticipantId,
     prefix: String,
     state: String,
+    marks: String,
     camera: String,
     microphone: String,
     data: String,
@@ -91,6 +92,8 @@ fn a_broadcast_has_the_golden_path() {
     assert_eq!(paths, [golden.camera, golden.microphone, golden.data]);
     assert_eq!(broadcast::session(golden.organisation, golden.session), golden.prefix);
     assert_eq!(broadcast::state(golden.organisation, golden.session), golden.state);
+    assert_eq!(broadcast::marks(golden.organisation, golden.session, golden.participant), golden.marks);
+    assert!(Purpose::ALL.iter().all(|purpose| purpose.as_str() != broadcast::MARKS));
     let ours = [broadcast::STATE_TRACK, mark::TRACK, broadcast::PRESENCE_TRACK, broadcast::REPORT_TRACK];
     assert_eq!(ours.map(str::to_owned), [tracks.state, tracks.marks, tracks.presence, tracks.report]);
 }
