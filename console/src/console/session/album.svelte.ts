@@ -2,6 +2,7 @@
  * Photos that were opened in this window: in memory only, and gone with the page. Opening one is an entry of the log, so
  * nothing is opened that nobody asked for, and nothing twice.
  */
+import { tick } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { hex, sha256 } from '../../seal/encoding';
 import { readBytes } from '../../wire/snapshots';
@@ -26,13 +27,32 @@ export class Album {
   readonly opening = new SvelteSet<ObjectId>();
   /** What last went wrong, for people. */
   problem = $state('');
+  /** The one that is looked at. */
+  shown = $state.raw<OpenPhoto>();
 
   readonly #session: SessionId;
   #closed = false;
+  #wanted: ObjectId | undefined;
 
   constructor(session: SessionId) {
     this.#session = session;
   }
+
+  /** Opens a photo large, unless another one was asked for meanwhile. */
+  show = async (object: ObjectId): Promise<void> => {
+    this.#wanted = object;
+    const photo = await this.open(object);
+    if (photo && this.#wanted === object) this.shown = photo;
+  };
+
+  /** Closes it; the focus goes back to where it was opened. */
+  hide = async (): Promise<void> => {
+    const tile = `photo-${this.shown?.object ?? ''}`;
+    this.#wanted = undefined;
+    this.shown = undefined;
+    await tick();
+    document.getElementById(tile)?.focus();
+  };
 
   /** Gives the photo, read once. */
   async open(object: ObjectId): Promise<OpenPhoto | undefined> {

@@ -44,6 +44,8 @@ export class Marking {
   #held: Promise<Held | undefined> | undefined;
   #id: MarkId = '';
   #linger: ReturnType<typeof setTimeout> | undefined;
+  /** Frozen for both, or about to be. */
+  #kept = false;
 
   constructor(session: OpenSession) {
     this.#session = session;
@@ -130,13 +132,15 @@ export class Marking {
       if (this.undoable) await staff.clearMarks(this.#session.id);
     });
 
-  /** The still is wanted for longer than a stroke: it does not go away by itself. */
+  /** The still is wanted for longer than a stroke: it does not go away by itself, whatever is drawn meanwhile. */
   keep(): void {
+    this.#kept = true;
     clearTimeout(this.#linger);
   }
 
   /** The picture under the pen is another one now, or none. */
   drop(): void {
+    this.#kept = false;
     if (this.pen.stroke) this.tell({ type: 'escape' });
     this.#release();
   }
@@ -190,7 +194,10 @@ export class Marking {
   async #commit(id: MarkId, geometry: Geometry, held: Promise<Held | undefined> | undefined): Promise<void> {
     const { style } = this;
     const picture = await this.#over(held);
-    if (!picture) return;
+    if (!picture) {
+      this.#session.problem = text.marks.notKept;
+      return;
+    }
     const still = this.#session.viewing?.still;
     const patch = still?.frame_us === picture.capture_us ? patchOf(geometry, still.bitmap) : undefined;
     const mark: NewMark = { id, ...picture, geometry, style, ...(patch && { patch }) };
@@ -216,6 +223,7 @@ export class Marking {
 
   #release(): void {
     clearTimeout(this.#linger);
+    if (this.#kept) return;
     const { state, viewing } = this.#session;
     const shared = state.frozen !== undefined && viewing?.still?.frame_us === state.frozen.frame_us;
     if (!shared && !this.pen.stroke) viewing?.unfreeze();

@@ -85,14 +85,14 @@ export function nextCamera(state: SessionState, current: ParticipantId | undefin
 
 // ---- invites -------------------------------------------------------------------------------------------------------
 
-export type InviteStep = 'none' | 'made' | 'opened' | 'camera' | 'refused' | 'expired' | 'again';
+export type InviteStep = 'none' | 'made' | 'opened' | 'joined' | 'refused' | 'expired' | 'again';
 
 /** The link the screen speaks of: the newest. */
 export const currentInvite = (invites: InviteView[]): InviteView | undefined => invites.at(-1);
 
 export function inviteStep(invite: InviteView | undefined, now_us: number): InviteStep {
   if (!invite) return 'none';
-  if (invite.redeemed_us !== undefined) return 'camera';
+  if (invite.redeemed_us !== undefined) return 'joined';
   if (invite.again_us !== undefined) return 'again';
   if (invite.revoked_us !== undefined) return 'refused';
   if (invite.expires_us <= now_us) return 'expired';
@@ -130,6 +130,7 @@ export function chip(moment: Moment): Said {
     return { tone: 'quiet', text: say.waiting };
   }
   if (state.frozen) return { tone: 'accent', text: say.frozen(elapsed(now_us - state.frozen.since_us)) };
+  if (state.participants.some((guest) => guest.id === moment.onStage && photosOnly(guest))) return { tone: 'ok', text: say.photosOnly };
   switch (picture?.presence) {
     case 'paused':
       return { tone: 'warn', text: say.paused };
@@ -148,6 +149,9 @@ export function chip(moment: Moment): Said {
   return { tone: 'ok', text: say.live };
 }
 
+/** Somebody who sends photos in place of a camera. */
+const photosOnly = ({ grants }: Participant) => grants.includes('snapshots') && !grants.includes('camera');
+
 /** The one sentence at the top of the stage that matters most now, if any does. */
 export function banner(moment: Moment): Said | undefined {
   const { state, picture } = moment;
@@ -160,7 +164,9 @@ export function banner(moment: Moment): Said | undefined {
   if (moment.viewerFailed) return { tone: 'danger', text: say.failed };
   if (moment.mediaLost) return { tone: 'danger', text: say.media };
   const guest = state.participants.find((person) => person.id === moment.onStage);
-  if (guest && !guest.grants.includes('camera')) return { tone: 'warn', text: say.noConsent };
+  if (guest && !guest.grants.includes('camera')) {
+    return photosOnly(guest) ? { tone: 'quiet', text: say.photosOnly } : { tone: 'warn', text: say.noConsent };
+  }
   if (state.frozen) return moment.holdsStill ? undefined : { tone: 'accent', text: say.strangeStill };
   switch (picture?.presence) {
     case 'paused':

@@ -153,10 +153,14 @@ export class OpenSession {
       if (participant === undefined || this.state.frozen || !this.viewing) return;
       this.marking.keep();
       const frame_us = await this.viewing.freeze(participant);
-      if (frame_us === undefined) return;
+      if (frame_us === undefined) {
+        this.marking.drop();
+        return;
+      }
       try {
         await staff.freeze(this.id, { participant, frame_us });
       } catch (error) {
+        this.marking.drop();
         this.viewing.unfreeze();
         throw error;
       }

@@ -21,6 +21,12 @@ export interface HeldStill {
   bitmap: ImageBitmap;
 }
 
+/** One wish for a still, until it is let go. */
+interface Freezing {
+  participant: ParticipantId;
+  frame_us: Promise<number | undefined>;
+}
+
 export class Viewing {
   /** Whose pictures can be shown. */
   cameras = $state.raw<readonly ParticipantId[]>([]);
@@ -45,7 +51,7 @@ export class Viewing {
   /** Everybody whose camera was ever there: a last picture that stays on the stage must show its age. */
   readonly #seen = new Set<ParticipantId>();
   readonly #look: ReturnType<typeof setInterval>;
-  #freezing: { participant: ParticipantId; frame_us: Promise<number | undefined> } | undefined;
+  #freezing: Freezing | undefined;
 
   constructor(session: SessionId, events: ViewingEvents) {
     this.#events = events;
@@ -76,8 +82,9 @@ export class Viewing {
   freeze(participant: ParticipantId): Promise<number | undefined> {
     if (this.#freezing?.participant === participant) return this.#freezing.frame_us;
     this.unfreeze();
-    const freezing = { participant, frame_us: this.#freeze(participant) };
+    const freezing: Freezing = { participant, frame_us: Promise.resolve(undefined) };
     this.#freezing = freezing;
+    freezing.frame_us = this.#freeze(freezing);
     return freezing.frame_us;
   }
 
@@ -107,19 +114,20 @@ export class Viewing {
     this.#viewer.close();
   }
 
-  async #freeze(participant: ParticipantId): Promise<number | undefined> {
+  async #freeze(freezing: Freezing): Promise<number | undefined> {
+    const { participant } = freezing;
     try {
       const { frame_us, bitmap } = await this.#viewer.freeze(participant);
-      if (this.#freezing?.participant !== participant) {
-        // Let go before it was there.
+      if (this.#freezing !== freezing) {
+        // Let go before it was there; another one of the same camera stands.
         bitmap.close();
-        this.#viewer.unfreeze(participant);
+        if (this.#freezing?.participant !== participant) this.#viewer.unfreeze(participant);
         return undefined;
       }
       this.still = { participant, frame_us, bitmap };
       return frame_us;
     } catch {
-      if (this.#freezing?.participant === participant) this.#freezing = undefined;
+      if (this.#freezing === freezing) this.#freezing = undefined;
       return undefined;
     }
   }
