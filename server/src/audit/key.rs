@@ -42,9 +42,8 @@ pub(super) fn open_or_create(path: &Path) -> Result<Signer, Error> {
 }
 
 fn read(path: &Path) -> Result<Signer, String> {
-    let file = std::fs::File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => MISSING.to_owned(),
-        _ => error.to_string(),
+    let file = std::fs::File::open(path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound { MISSING.to_owned() } else { error.to_string() }
     })?;
     #[cfg(unix)]
     {

@@ -162,7 +162,8 @@ fn remember(log: &Log, origin: &str, head: &Head) -> Result<(), Error> {
     write().map_err(|error| Error::Key { path: path.clone(), reason: error.to_string() })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::time::Duration;
