@@ -122,7 +122,7 @@ pub async fn create(app: &App, staff: &Staff, new: NewSession) -> Result<Session
         .await?;
     let shown = snapshot::take(change.db(), &row).await?;
     change.commit().await?;
-    Ok(view(fields, &row, shown, me.id))
+    Ok(view(fields, &row, shown, Some(me.id)))
 }
 
 /// The sessions of this person, newest first. Titles and names are ePHI, so the reading is an entry.
@@ -157,11 +157,11 @@ pub async fn list(app: &App, staff: &Staff, before: Option<u64>, limit: Option<u
 pub async fn read(app: &App, permit: &SessionPermit) -> Result<SessionView, Problem> {
     let keys = app.keys(permit.staff.account.organisation).await?;
     let (mut change, mut row) = begin(app, permit).await?;
-    let place = place(&mut change, &permit.staff.account, &mut row).await?;
+    let me = seat(&mut change, &permit.staff.account, &mut row).await?;
     note(&mut change, permit, Action::SessionRead, ("session", row.id.to_string())).await?;
     let shown = snapshot::take(change.db(), &row).await?;
     change.commit().await?;
-    Ok(view(Sealed::open(&keys, row.id, &row.sealed)?, &row, shown, place))
+    Ok(view(Sealed::open(&keys, row.id, &row.sealed)?, &row, shown, me))
 }
 
 /// The session as everybody sees it, for event streams: no ePHI, no entry.
@@ -339,22 +339,29 @@ pub(crate) async fn admitted_guest(
     Err(Problem::new(Kind::Invalid, "There is no picture of this participant."))
 }
 
-/// This account's place in a session. Made when it first comes, and shown; guests who are there come back with a lease
-/// that lets them read what this one publishes.
+/// This account's place in a session, for what cannot be done without one.
 pub(crate) async fn place(
     change: &mut Change,
     account: &Account,
     row: &mut session::Session,
 ) -> Result<ParticipantId, Problem> {
+    let full = || format!("There are {PARTICIPANTS_PER_SESSION} people in this session already.");
+    seat(change, account, row).await?.ok_or_else(|| Problem::new(Kind::Conflict, full()))
+}
+
+/// This account's place in a session, if there is one for it. Made when it first comes, and shown; guests who are there
+/// come back with a lease that lets them read what this one publishes. Nobody joins a session that is over.
+async fn seat(
+    change: &mut Change,
+    account: &Account,
+    row: &mut session::Session,
+) -> Result<Option<ParticipantId>, Problem> {
     let everybody = participant::of_session(change.db(), row.id).await?;
     if let Some(mine) = everybody.iter().find(|participant| participant.account == Some(account.id)) {
-        return Ok(mine.id);
+        return Ok(Some(mine.id));
     }
-    if everybody.len() >= PARTICIPANTS_PER_SESSION {
-        return Err(Problem::new(
-            Kind::Conflict,
-            format!("There are {PARTICIPANTS_PER_SESSION} people in this session already."),
-        ));
+    if row.ended.is_some() || everybody.len() >= PARTICIPANTS_PER_SESSION {
+        return Ok(None);
     }
     let new = newcomer(account, row.id, change.now_us())?;
     participant::add(change.db(), &new).await?;
@@ -362,7 +369,7 @@ pub(crate) async fn place(
     for guest in everybody.iter().filter(|who| who.is_admitted_guest()) {
         change.then(Effect::EndLeases(Selector::Participant(row.id, guest.id)));
     }
-    Ok(new.id)
+    Ok(Some(new.id))
 }
 
 fn newcomer(account: &Account, session: SessionId, now_us: u64) -> Result<Participant, Problem> {
@@ -387,7 +394,7 @@ fn note_item(id: &str) -> Item<'_> {
     Item { purpose: Purpose::Notes, object: id, session: Some(id) }
 }
 
-fn view(fields: Sealed, row: &session::Session, shown: Snapshot, me: ParticipantId) -> SessionView {
+fn view(fields: Sealed, row: &session::Session, shown: Snapshot, me: Option<ParticipantId>) -> SessionView {
     SessionView {
         id: row.id,
         title: fields.title,

@@ -52,7 +52,7 @@ const SHAPES: Record<string, Record<string, 'required' | 'optional'>> = {
   SessionView: {
     id: required, title: required, agenda: required, description: required, patient_name: required,
     patient_phone: required, patient_email: required, created_us: required, state: required, invites: required,
-    me: required,
+    me: optional,
   } satisfies Shape<w.SessionView>,
   InviteCreated: { invite: required, link: required } satisfies Shape<w.InviteCreated>,
   StaffEvent: { state: required, invites: required } satisfies Shape<w.StaffEvent>,

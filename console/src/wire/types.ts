@@ -169,7 +169,8 @@ export interface SessionView extends NewSession {
   state: SessionState;
   invites: InviteView[];
   /** The asking technician's own place in the session. */
-  me: ParticipantId;
+  /** None when the session was full, or over, before this person came. */
+  me?: ParticipantId;
 }
 
 export interface InviteView {

@@ -223,8 +223,9 @@ answer! {
         pub state: SessionState,
         /// Its links, oldest first.
         pub invites: Vec<InviteView>,
-        /// The asking technician's own place in the session.
-        pub me: ParticipantId,
+        /// The asking person's own place in the session; none when it was full, or over, before they came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub me: Option<ParticipantId>,
     }
 
     /// One link, without its secret.

@@ -34,10 +34,15 @@ type Shown = Readonly<Record<ParticipantId, Painted>>;
 export const markName = (marks: readonly Mark[], mark: Mark): string =>
   text.marks.name(mark.geometry.kind, marks.filter(({ geometry }) => geometry.kind === mark.geometry.kind).indexOf(mark) + 1);
 
-export const ownLast = (marks: readonly Mark[], me: ParticipantId): Mark | undefined =>
+export const ownLast = (marks: readonly Mark[], me: ParticipantId | undefined): Mark | undefined =>
   marks.findLast(({ author }) => author === me);
 
-export function markRows(marks: readonly Mark[], shown: Shown, state: SessionState, me: ParticipantId): MarkRow[] {
+export function markRows(
+  marks: readonly Mark[],
+  shown: Shown,
+  state: SessionState,
+  me: ParticipantId | undefined,
+): MarkRow[] {
   const last = ownLast(marks, me);
   return marks.map((mark) => {
     const painted = shown[mark.camera];
