@@ -107,13 +107,26 @@ impl Blobs {
         off_thread(move || folders.rename(id, &folders.uploads, &folders.objects)).await
     }
 
+    /// Throws what there is of an object away, wherever it lies.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn remove(&self, id: ObjectId) -> Result<(), Error> {
+        let folders = Arc::clone(&self.0);
+        off_thread(move || {
+            remove(&folders.uploads, id)?;
+            remove(&folders.objects, id)
+        })
+        .await
+    }
+
     /// Throws an unfinished object away, if there is one.
     ///
     /// # Errors
     /// When it cannot be removed.
     pub async fn discard(&self, id: ObjectId) -> Result<(), Error> {
         let folders = Arc::clone(&self.0);
-        off_thread(move || folders.discard(id)).await
+        off_thread(move || remove(&folders.uploads, id)).await
     }
 
     /// Every unfinished object on the disk. A file with another name than an object's is left alone.
@@ -122,14 +135,16 @@ impl Blobs {
     /// When the folder cannot be read.
     pub async fn list_unfinished(&self) -> Result<Vec<ObjectId>, Error> {
         let folder = self.0.uploads.clone();
-        off_thread(move || {
-            let mut ids = Vec::new();
-            for entry in std::fs::read_dir(folder)? {
-                ids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<ObjectId>().ok()));
-            }
-            Ok(ids)
-        })
-        .await
+        off_thread(move || list(&folder)).await
+    }
+
+    /// The same of finished ones.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub async fn list_finished(&self) -> Result<Vec<ObjectId>, Error> {
+        let folder = self.0.objects.clone();
+        off_thread(move || list(&folder)).await
     }
 }
 
@@ -171,12 +186,20 @@ impl Folders {
         flush_folder(&self.objects)?;
         flush_folder(&self.uploads)
     }
+}
 
-    fn discard(&self, id: ObjectId) -> Result<(), Error> {
-        match std::fs::remove_file(self.uploads.join(id.to_string())) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            Ok(()) | Err(_) => flush_folder(&self.uploads),
-        }
+fn list(folder: &Path) -> Result<Vec<ObjectId>, Error> {
+    let mut ids = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        ids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<ObjectId>().ok()));
+    }
+    Ok(ids)
+}
+
+fn remove(folder: &Path, id: ObjectId) -> Result<(), Error> {
+    match std::fs::remove_file(folder.join(id.to_string())) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        Ok(()) | Err(_) => flush_folder(folder),
     }
 }
 
@@ -239,5 +262,8 @@ mod tests {
         assert!(blobs.finished(ID, content).await.is_err());
         blobs.finish(ID).await.unwrap();
         assert_eq!(blobs.finished(ID, content).await.unwrap(), b"first last");
+        assert_eq!(blobs.list_finished().await.unwrap(), [ID]);
+        blobs.remove(ID).await.unwrap();
+        assert!(blobs.list_finished().await.unwrap().is_empty());
     }
 }

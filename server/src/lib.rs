@@ -137,6 +137,7 @@ impl Server {
         let (tasks, relay_over) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(realtime::record_leases(app.clone(), leases, relay_over.clone()));
         tasks.spawn(refusals::tell(app.clone()));
+        tasks.spawn(upload::sweep_daily(app.clone()));
         tasks.spawn(identity::end_what_is_over(app.clone()));
         tasks.spawn(serve::accept(app.clone(), listener, tls, tasks.clone()));
         Ok(Self { app, address, setup, tasks, relay_over })

@@ -377,6 +377,53 @@ async fn what_was_captured_comes_after_the_end() {
     house.server.shutdown().await;
 }
 
+/// What no photo can be made of any more does not lie about: files that nobody announced, a part whose row never heard of it
+/// before a kill, a whole object that was moved to its place and never stored. What is stored stays, and what can go on.
+#[tokio::test]
+async fn what_can_never_be_whole_is_thrown_away() {
+    let (house, sam) = House::new().await;
+    let (session, device) = ready(&house, &sam).await;
+    let [stored, first, moved, strange] = [1, 2, 3, 4].map(|more| Photo::taken(&device, &jpeg(10_000 + more)));
+    device.upload(&stored).await;
+    for photo in [&first, &moved] {
+        device.announce(photo).await.ok();
+    }
+    let place =
+        |folder: &str, photo: &Photo| house.folder.path().join("data").join(folder).join(photo.object.to_string());
+    let lies = [place("uploads", &first), place("objects", &moved)];
+    let left = [place("uploads", &stored), place("objects", &strange), place("uploads", &strange)];
+    for path in lies.iter().chain(&left) {
+        std::fs::write(path, &moved.sealed).unwrap();
+    }
+    sam.post(&format!("/api/sessions/{session}/end"), json!({})).await.ok();
+    let sweep = || handlens_server::upload::sweep(house.server.app());
+    sweep().await.unwrap();
+    assert!(lies.iter().all(|path| path.exists()), "the control: they may still come");
+    assert!(left.iter().all(|path| !path.exists()));
+    house.clock.advance_us((LATE_UPLOAD_SECONDS + 60) * 1_000_000);
+    sweep().await.unwrap();
+    assert!(lies.iter().all(|path| !path.exists()));
+    assert!(place("objects", &stored).exists());
+    house.server.shutdown().await;
+}
+
+/// Whoever waits takes a small part of the session's room for photos, sent or not; once let in, the rest is theirs too.
+#[tokio::test]
+async fn a_stranger_does_not_fill_the_session() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let device = house.guest(&sam, &session).await;
+    device.decide(&house, Purpose::Snapshots, Decision::Grant).await.ok();
+    for _ in 0..UPLOADS_PER_GUEST {
+        device.upload(&Photo::taken(&device, &jpeg(10))).await;
+    }
+    let more = Photo::taken(&device, &jpeg(10));
+    device.announce(&more).await.refused("too-many");
+    sam.post(&format!("/api/sessions/{session}/participants/{}/admit", device.participant()), json!({})).await.ok();
+    device.announce(&more).await.ok();
+    house.server.shutdown().await;
+}
+
 /// Whoever left sends what they captured before; whoever was turned away sends nothing more.
 #[tokio::test]
 async fn leaving_is_no_withdrawal() {

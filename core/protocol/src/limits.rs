@@ -48,7 +48,7 @@ pub const SNAPSHOT_BYTES: u64 = 32 * 1024 * 1024;
 pub const SNAPSHOT_ABOUT_BYTES: usize = 256 * 1024;
 /// Bytes of one `PATCH` of an upload.
 pub const UPLOAD_PART_BYTES: usize = 1024 * 1024;
-/// Unfinished uploads of one guest.
+/// Unfinished uploads of one guest, and all uploads of one who was never let in.
 pub const UPLOADS_PER_GUEST: usize = 16;
 /// Seconds after the end of a session in which what was captured before may still be announced and sent.
 pub const LATE_UPLOAD_SECONDS: u64 = 7 * 24 * 3_600;

@@ -1,5 +1,7 @@
 //! Snapshots, from their announcement on, and the keys that devices seal them to.
 
+use std::collections::HashSet;
+
 use handlens_protocol::state::Snapshot as Shown;
 use handlens_protocol::{ObjectId, OrganisationId, ParticipantId, RequestId, SessionId};
 use sqlx::any::AnyRow;
@@ -103,21 +105,29 @@ pub async fn of_session(db: &mut AnyConnection, session: SessionId) -> Result<Ve
     rows.iter().map(upload_of).collect()
 }
 
-/// Snapshots of a session, and those of them that `participant` has not sent whole.
-pub async fn counts(
-    db: &mut AnyConnection,
-    session: SessionId,
-    participant: ParticipantId,
-) -> Result<(u64, u64), Error> {
+/// How many snapshots there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts {
+    /// Of the session.
+    pub session: u64,
+    /// Of one participant.
+    pub mine: u64,
+    /// Of the participant, not sent whole.
+    pub unfinished: u64,
+}
+
+/// Counts the snapshots of a session and of `participant`.
+pub async fn counts(db: &mut AnyConnection, session: SessionId, participant: ParticipantId) -> Result<Counts, Error> {
     let row = sqlx::query(
-        "SELECT COUNT(*) AS there, COUNT(CASE WHEN stored_us IS NULL AND participant = $2 THEN 1 END) AS unfinished
+        "SELECT COUNT(*) AS there, COUNT(CASE WHEN participant = $2 THEN 1 END) AS mine,
+         COUNT(CASE WHEN stored_us IS NULL AND participant = $2 THEN 1 END) AS unfinished
          FROM snapshot WHERE session = $1",
     )
     .bind(session.to_string())
     .bind(participant.to_string())
     .fetch_one(db)
     .await?;
-    Ok((number(&row, "there")?, number(&row, "unfinished")?))
+    Ok(Counts { session: number(&row, "there")?, mine: number(&row, "mine")?, unfinished: number(&row, "unfinished")? })
 }
 
 /// Says how many bytes are on the disk.
@@ -152,20 +162,27 @@ pub async fn remove(db: &mut AnyConnection, id: ObjectId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Uploads with something on the disk that can never be whole: their session ended before `ended_before_us`.
+/// Every snapshot that is whole.
+pub async fn stored(db: &mut AnyConnection) -> Result<HashSet<ObjectId>, Error> {
+    let rows = sqlx::query("SELECT id FROM snapshot WHERE stored_us IS NOT NULL").fetch_all(db).await?;
+    rows.iter().map(|row| parsed(row, "id")).collect()
+}
+
+/// Whose an upload is that can never be whole, because its session ended before `ended_before_us`.
 pub async fn given_up(
     db: &mut AnyConnection,
+    id: ObjectId,
     ended_before_us: u64,
-) -> Result<Vec<(OrganisationId, SessionId, ObjectId)>, Error> {
-    let rows = sqlx::query(
-        "SELECT session.organisation AS organisation, snapshot.session AS session, snapshot.id AS id
-         FROM snapshot JOIN session ON session.id = snapshot.session
-         WHERE snapshot.stored_us IS NULL AND snapshot.received > 0 AND session.ended_us < $1",
+) -> Result<Option<OrganisationId>, Error> {
+    let row = sqlx::query(
+        "SELECT session.organisation AS organisation FROM snapshot JOIN session ON session.id = snapshot.session
+         WHERE snapshot.id = $1 AND snapshot.stored_us IS NULL AND session.ended_us < $2",
     )
+    .bind(id.to_string())
     .bind(signed(ended_before_us))
-    .fetch_all(db)
+    .fetch_optional(db)
     .await?;
-    rows.iter().map(|row| Ok((parsed(row, "organisation")?, parsed(row, "session")?, parsed(row, "id")?))).collect()
+    row.map(|row| parsed(&row, "organisation")).transpose()
 }
 
 /// Gives a session its keys.

@@ -115,12 +115,17 @@ async fn may(change: &mut Change, permit: &UploadPermit, row: &Session) -> Resul
     if !allowed {
         return Err(Problem::new(Kind::NoConsent, "You have not allowed photos. Nothing was sent."));
     }
-    let (there, unfinished) = upload::counts(change.db(), row.id, me).await?;
-    if there >= SNAPSHOTS_PER_SESSION as u64 {
+    let counts = upload::counts(change.db(), row.id, me).await?;
+    if counts.session >= SNAPSHOTS_PER_SESSION as u64 {
         let detail = format!("This session has {SNAPSHOTS_PER_SESSION} photos; there is no room for another.");
         return Err(Problem::new(Kind::Conflict, detail));
     }
-    if unfinished >= UPLOADS_PER_GUEST as u64 {
+    // Whoever has the link can wait: nobody let them in yet, and they take no more of the session's room than this.
+    if who.admitted_us.is_none() && counts.mine >= UPLOADS_PER_GUEST as u64 {
+        let detail = format!("{UPLOADS_PER_GUEST} photos were sent. The next one can go when you are let in.");
+        return Err(Problem::new(Kind::TooMany, detail));
+    }
+    if counts.unfinished >= UPLOADS_PER_GUEST as u64 {
         let detail = format!("{UPLOADS_PER_GUEST} photos are on their way. Send them first.");
         return Err(Problem::new(Kind::TooMany, detail));
     }

@@ -24,10 +24,12 @@ pub(crate) mod key;
 mod receipt;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use handlens_protocol::limits::LATE_UPLOAD_SECONDS;
 use handlens_protocol::{Kind, ObjectId, Problem, SessionId};
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, interval_at};
 
 pub use announce::{Announced, announce};
 pub use append::{Refused, append};
@@ -48,6 +50,8 @@ use crate::store::upload::{self, Upload};
 const TURNS: usize = 64;
 /// Whole objects that are read and opened at the same time: each holds a thread, a technician's also the picture.
 const OPENED: usize = 4;
+/// Between two looks at what lies on the disk.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// What uploads share in a process.
 pub struct Uploads {
@@ -92,27 +96,54 @@ pub async fn progress(app: &App, permit: &UploadPermit, id: ObjectId) -> Result<
     Ok(Progress { offset: there.received, length: there.bytes })
 }
 
-/// Throws away what can never be whole any more: parts without a row, and parts of sessions that ended too long ago. Their
-/// rows stay: they say what was announced and never came.
+/// Throws away what no photo can be made of any more, in both folders: files without a row, parts of what is stored, and
+/// what was not whole when its session had ended too long ago. Its row stays: it says what was announced and never came.
 ///
 /// # Errors
 /// When the disk or the database does not answer.
 pub async fn sweep(app: &App) -> Result<(), Problem> {
-    let before_us = app.clock.now_us().saturating_sub(LATE_UPLOAD_SECONDS * 1_000_000);
-    let mut db = app.store.reader().await?;
-    let given_up = upload::given_up(&mut db, before_us).await?;
-    for id in app.blobs.list_unfinished().await? {
-        if upload::find(&mut db, id).await?.is_none() {
-            tracing::info!(object = %id, "an upload that nobody announced was thrown away");
-            app.blobs.discard(id).await?;
+    let unfinished = app.blobs.list_unfinished().await?;
+    let finished = app.blobs.list_finished().await?;
+    let stored = upload::stored(&mut *app.store.reader().await?).await?;
+    for id in finished.into_iter().filter(|id| !stored.contains(id)).chain(unfinished) {
+        // An upload that goes on at this moment keeps its turn until row and file agree.
+        let _turn = app.uploads.turn(id).await;
+        look_after(app, id).await?;
+    }
+    Ok(())
+}
+
+/// [`sweep`], once a day.
+pub(crate) async fn sweep_daily(app: App) {
+    let mut days = interval_at(Instant::now() + DAY, DAY);
+    while app.stop.run_until_cancelled(days.tick()).await.is_some() {
+        if let Err(error) = sweep(&app).await {
+            tracing::error!(%error, "uploads were not looked after");
         }
     }
+}
+
+async fn look_after(app: &App, id: ObjectId) -> Result<(), Problem> {
+    let before_us = app.clock.now_us().saturating_sub(LATE_UPLOAD_SECONDS * 1_000_000);
+    let mut db = app.store.reader().await?;
+    let there = upload::find(&mut db, id).await?;
+    let given_up = upload::given_up(&mut db, id, before_us).await?;
     drop(db);
-    for (organisation, session, id) in given_up {
-        let owner = Owner { organisation, technician: None };
-        moved(app, owner, session, id, 0, None).await?;
-        app.blobs.discard(id).await?;
-        tracing::info!(object = %id, "an upload that can no longer be finished was thrown away");
+    match (there, given_up) {
+        (None, _) => {
+            app.blobs.remove(id).await?;
+            tracing::info!(object = %id, "an upload that nobody announced was thrown away");
+        }
+        (Some(there), Some(organisation)) => {
+            if there.received > 0 {
+                let owner = Owner { organisation, technician: None };
+                moved(app, owner, there.session, id, 0, None).await?;
+            }
+            app.blobs.remove(id).await?;
+            tracing::info!(object = %id, "an upload that can no longer be finished was thrown away");
+        }
+        (Some(there), None) if there.stored.is_some() => app.blobs.discard(id).await?,
+        (Some(_), None) => {}
     }
     Ok(())
 }
