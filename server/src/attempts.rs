@@ -1,16 +1,19 @@
-//! How often somebody may try: by address for everything a stranger can ask, by account for passwords.
+//! How often somebody may try: by address for everything a stranger can ask, by account for passwords, by guest for what a
+//! cookie of theirs can ask.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use handlens_protocol::{Kind, Problem};
+use handlens_protocol::{Kind, ParticipantId, Problem};
 
 /// The limiters of the process.
 pub struct Attempts {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     accounts: DefaultKeyedRateLimiter<String>,
+    guests: DefaultKeyedRateLimiter<ParticipantId>,
+    uploaders: DefaultKeyedRateLimiter<ParticipantId>,
 }
 
 impl Default for Attempts {
@@ -20,6 +23,10 @@ impl Default for Attempts {
             addresses: RateLimiter::keyed(quota(Duration::from_millis(500), 120)),
             // One account: ten at once, then one in fifteen seconds (NIST SP 800-63B, 5.2.2 asks for at most 100).
             accounts: RateLimiter::keyed(quota(Duration::from_secs(15), 10)),
+            // One guest: 60 at once, then two a second; a page that comes back asks for five things.
+            guests: RateLimiter::keyed(quota(Duration::from_millis(500), 60)),
+            // Parts of photos: 600 at once, then twenty a second, which is 20 MiB.
+            uploaders: RateLimiter::keyed(quota(Duration::from_millis(50), 600)),
         }
     }
 }
@@ -55,6 +62,29 @@ impl Attempts {
         let key: String = email.trim().to_lowercase().chars().take(254).collect();
         self.accounts.check_key(&key).map_err(|_| too_many())
     }
+
+    /// One more request of a guest.
+    ///
+    /// # Errors
+    /// `too-many`.
+    pub fn guest(&self, who: ParticipantId) -> Result<(), Problem> {
+        one_more(&self.guests, who)
+    }
+
+    /// One more request of a guest about a photo that is sent.
+    ///
+    /// # Errors
+    /// `too-many`.
+    pub fn uploader(&self, who: ParticipantId) -> Result<(), Problem> {
+        one_more(&self.uploaders, who)
+    }
+}
+
+fn one_more(limiter: &DefaultKeyedRateLimiter<ParticipantId>, who: ParticipantId) -> Result<(), Problem> {
+    if limiter.len() > 10_000 {
+        limiter.retain_recent();
+    }
+    limiter.check_key(&who).map_err(|_| too_many())
 }
 
 fn quota(every: Duration, burst: u32) -> Quota {

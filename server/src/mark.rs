@@ -12,7 +12,7 @@
 
 use handlens_audit::Action;
 use handlens_protocol::api::MarksGone;
-use handlens_protocol::mark::{MARKS, Mark, MarkSet, NewMark, SET_BYTES};
+use handlens_protocol::mark::{MARKS, MARKS_PER_SESSION, Mark, MarkSet, NewMark, SET_BYTES};
 use handlens_protocol::{Kind, MarkId, OrganisationId, ParticipantId, Problem, SessionId};
 use sqlx::AnyConnection;
 use zeroize::Zeroizing;
@@ -31,7 +31,7 @@ use crate::store::{mark, participant};
 ///
 /// # Errors
 /// `invalid` for a value out of its range or a camera that is no admitted guest's, `conflict` when the id belongs to
-/// another mark or there are [`MARKS`] already, `too-large` when all together would be beyond [`SET_BYTES`],
+/// another mark, or there are [`MARKS`] already or were [`MARKS_PER_SESSION`], `too-large` when all together would be beyond [`SET_BYTES`],
 /// `session-ended`.
 pub async fn commit(app: &App, permit: &SessionPermit, new: NewMark) -> Result<Mark, Problem> {
     let keys = app.keys(permit.staff.account.organisation).await?;
@@ -53,6 +53,12 @@ pub async fn commit(app: &App, permit: &SessionPermit, new: NewMark) -> Result<M
         return Err(Problem::new(
             Kind::Conflict,
             format!("There are {MARKS} marks in this session already. Undo or clear some, then draw this one again."),
+        ));
+    }
+    if mark::count(change.db(), row.id).await? >= MARKS_PER_SESSION as u64 {
+        return Err(Problem::new(
+            Kind::Conflict,
+            format!("{MARKS_PER_SESSION} marks were drawn in this session; there is no room for another."),
         ));
     }
     marks.push(new.clone());

@@ -5,11 +5,13 @@
 use std::collections::HashMap;
 
 use data_encoding::BASE64URL_NOPAD;
+use handlens_audit::{Action, Actor, Token};
 use handlens_protocol::limits::BODY_BYTES;
-use handlens_protocol::mark::{FREEHAND_POINTS, MARKS, MarkSet, PATCH_SIDE, SET_BYTES};
-use handlens_protocol::{OrganisationId, Role, SessionId};
-use handlens_server::mark;
+use handlens_protocol::mark::{FREEHAND_POINTS, MARKS, MARKS_PER_SESSION, MarkSet, PATCH_SIDE, SET_BYTES};
+use handlens_protocol::{MarkId, OrganisationId, Role, SessionId};
+use handlens_server::audit::Note;
 use handlens_server::relay::Marks;
+use handlens_server::{mark, store};
 use handlens_tests::{Answer, Device, House, Person, arrow};
 use serde_json::{Value, json};
 
@@ -258,6 +260,32 @@ async fn marks_are_bounded() {
     refused.refused("too-large");
     assert!(taken * each < SET_BYTES && (taken + 2) * each > SET_BYTES, "{taken} of {each} bytes");
     assert_eq!(scene.shown().await.0.len(), taken);
+    scene.house.server.shutdown().await;
+}
+
+/// What is undone keeps its row, so there is an end to drawing and undoing as well.
+#[tokio::test]
+async fn marks_that_are_gone_are_bounded() {
+    let scene = Scene::new().await;
+    let mark = arrow(&scene.camera);
+    scene.commit(&mark).await.ok();
+    let app = scene.house.server.app();
+    let mut change = app.log.change(&app.live, scene.organisation(), None).await.unwrap();
+    let drawn = store::mark::find(change.db(), id(&mark).parse().unwrap()).await.unwrap().unwrap();
+    for _ in 1..MARKS_PER_SESSION - 1 {
+        let gone = store::mark::Mark { id: MarkId::random().unwrap(), ..drawn.clone() };
+        store::mark::add(change.db(), &gone).await.unwrap();
+        store::mark::set_gone(change.db(), gone.id, 1, gone.revision).await.unwrap();
+    }
+    let (actor, object) = (Actor::System(Token::new("test").unwrap()), ("session", scene.session.clone()));
+    let note = Note { actor, action: Action::MarkClear, object, refused: None, session: None, details: None };
+    change.write(note).await.unwrap();
+    change.commit().await.unwrap();
+    let last = arrow(&scene.camera);
+    scene.commit(&last).await.ok();
+    scene.undo(&scene.sam, &id(&last)).await.ok();
+    scene.commit(&arrow(&scene.camera)).await.refused("conflict");
+    scene.commit(&last).await.ok();
     scene.house.server.shutdown().await;
 }
 

@@ -107,6 +107,27 @@ async fn what_is_elsewhere_is_not_found() {
     house.server.shutdown().await;
 }
 
+/// A guest who asks without an end is stopped, and nobody else is.
+#[tokio::test]
+async fn a_guest_runs_out_of_requests() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let (busy, other) = (house.guest(&sam, &session).await, house.guest(&sam, &session).await);
+    let mut asked = 0;
+    let refused = loop {
+        let answer = busy.person.get("/api/guest").await;
+        if !answer.status.is_success() {
+            break answer;
+        }
+        asked += 1;
+        assert!(asked < 1_000, "nothing stops them");
+    };
+    refused.refused("too-many");
+    assert!(asked >= 60, "{asked}");
+    other.person.get("/api/guest").await.ok();
+    house.server.shutdown().await;
+}
+
 /// A technician's colleagues do not reach their sessions, by no route; an administrator does.
 #[tokio::test]
 async fn a_session_is_its_technicians() {

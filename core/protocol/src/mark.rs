@@ -31,6 +31,8 @@ pub const FRAME_BYTES: usize = 32 * 1024;
 pub const FREEHAND_POINTS: usize = 512;
 /// Marks of one session that are shown at the same time.
 pub const MARKS: usize = 64;
+/// Marks of one session that there ever were: those that are gone keep their rows.
+pub const MARKS_PER_SESSION: usize = 4_096;
 /// Side of a patch in pixels: at most.
 pub const PATCH_SIDE: u16 = 128;
 /// Width of a line, as a part of the picture's width: at least and at most.

@@ -55,10 +55,12 @@ async fn admit(app: &App, request: &mut Request) -> Result<RequestId, Problem> {
         }
         Who::Guest => {
             let permit = GuestPermit::new(guest(app, headers, 0).await?, id);
+            app.attempts.guest(permit.participant())?;
             request.extensions_mut().insert(permit);
         }
         Who::Uploader => {
             let permit = GuestPermit::new(guest(app, headers, LATE_UPLOAD_SECONDS * 1_000_000).await?, id);
+            app.attempts.uploader(permit.participant())?;
             request.extensions_mut().insert(UploadPermit::new(permit));
         }
     }

@@ -23,6 +23,8 @@ const TICKET_BYTES: usize = 32;
 const TICKET_CHARS: usize = 43;
 /// How long a ticket lives.
 const LIFETIME: Duration = Duration::from_secs(TICKET_SECONDS);
+/// Tickets of one login in [`MEMORY`], spent ones too: nobody fills the book by taking and using them.
+const REMEMBERED: usize = 64;
 /// How long a spent or expired ticket is still told apart from one that never was.
 const MEMORY: Duration = Duration::from_secs(60);
 
@@ -75,9 +77,12 @@ impl Book {
     /// Writes a ticket for `scope`, good for one use within ten seconds of `now`.
     pub(super) fn issue(&mut self, scope: Scope, now: SystemTime) -> Result<Ticket, Error> {
         self.entries.retain(|_, entry| age(entry.issued, now) < MEMORY);
-        let open =
-            |entry: &&Entry| entry.login == scope.login && entry.scope.is_some() && age(entry.issued, now) < LIFETIME;
-        if self.entries.len() >= self.capacity || self.entries.values().filter(open).count() >= self.per_login {
+        let of_login = self.entries.values().filter(|entry| entry.login == scope.login);
+        let open = |entry: &&Entry| entry.scope.is_some() && age(entry.issued, now) < LIFETIME;
+        let full = self.entries.len() >= self.capacity
+            || of_login.clone().count() >= REMEMBERED
+            || of_login.filter(open).count() >= self.per_login;
+        if full {
             return Err(Error::TooManyTickets);
         }
         let mut bytes = Zeroizing::new([0; TICKET_BYTES]);
@@ -191,6 +196,19 @@ mod tests {
         book.issue(scope(2), at(0)).unwrap();
         assert!(matches!(book.issue(scope(3), at(0)), Err(Error::TooManyTickets)));
         book.issue(scope(3), at(61)).unwrap();
+    }
+
+    /// Whoever takes and uses tickets without an end runs out of them, and leaves the others theirs.
+    #[test]
+    fn spent_tickets_are_bounded() {
+        let mut book = Book::new(128, 2);
+        for _ in 0..REMEMBERED {
+            let ticket = book.issue(scope(1), at(0)).unwrap();
+            book.redeem(ticket.reveal(), at(0)).unwrap();
+        }
+        assert!(matches!(book.issue(scope(1), at(0)), Err(Error::TooManyTickets)));
+        book.issue(scope(2), at(0)).unwrap();
+        book.issue(scope(1), at(61)).unwrap();
     }
 
     /// A page offers its ticket under the golden name, and the prefix is taken off again.
