@@ -31,8 +31,8 @@ use crate::store::{mark, participant};
 ///
 /// # Errors
 /// `invalid` for a value out of its range or a camera that is no admitted guest's, `conflict` when the id belongs to
-/// another mark, or there are [`MARKS`] already or were [`MARKS_PER_SESSION`], `too-large` when all together would be beyond [`SET_BYTES`],
-/// `session-ended`.
+/// another mark, or there are [`MARKS`] already or were [`MARKS_PER_SESSION`], `too-large` when all together would be
+/// beyond [`SET_BYTES`], `session-ended`.
 pub async fn commit(app: &App, permit: &SessionPermit, new: NewMark) -> Result<Mark, Problem> {
     let keys = app.keys(permit.staff.account.organisation).await?;
     let (mut change, mut row) = begin_open(app, permit).await?;

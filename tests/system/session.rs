@@ -5,13 +5,12 @@
 use handlens_audit::{Action, Actor, Token};
 use handlens_protocol::Role;
 use handlens_protocol::consent::{Decision, Purpose};
-use handlens_protocol::limits::LATE_UPLOAD_SECONDS;
-use handlens_protocol::limits::PARTICIPANTS_PER_SESSION;
+use handlens_protocol::limits::{LATE_UPLOAD_SECONDS, PARTICIPANTS_PER_SESSION};
 use handlens_seal::signature::SigningKey;
 use handlens_server::audit::Note;
 use handlens_server::identity::{GUEST_SECONDS, LOGIN_SECONDS, recover};
 use handlens_server::store::account;
-use handlens_tests::{Device, EMAIL, House, NOON_US, PASSWORD, Person, Viewer, redeem};
+use handlens_tests::{Device, House, NOON_US, Person, Viewer, redeem};
 use serde_json::{Value, json};
 
 /// From the invite to the end, as each side sees it, and the log names every step once, in order.
@@ -488,7 +487,7 @@ async fn cookies_stay_where_they_belong() {
     let session = sam.open_session().await;
     let secret = house.invite(&sam, &session).await;
     let stranger = house.stranger();
-    let login = json!({"email": EMAIL, "password": PASSWORD});
+    let login = json!({"email": handlens_tests::EMAIL, "password": handlens_tests::PASSWORD});
     let key = SigningKey::random().unwrap();
     let redemption = redeem(&secret, &key, house.now_us(), false);
     for (answer, name, seconds) in [
