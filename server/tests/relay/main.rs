@@ -11,7 +11,9 @@ use bench::{Bench, Pins, connect, dial, read, within, write};
 use bytes::Bytes;
 use handlens_protocol::broadcast::{self, Purpose};
 use handlens_protocol::{LoginId, MarkId, OrganisationId, ParticipantId, SessionId, mark};
-use handlens_server::relay::{Carrier, CloseCode, Config, EndReason, Error, LeaseEvent, Marks, Scope, Selector, Subscribe};
+use handlens_server::relay::{
+    Carrier, CloseCode, Config, EndReason, Error, LeaseEvent, Marks, Scope, Selector, Subscribe,
+};
 use moq_net::origin;
 use tokio::time::timeout;
 
@@ -380,4 +382,53 @@ async fn a_shutdown_tells_everybody() {
         }
     };
     within(free).await;
+}
+
+/// A camera that floods the relay, in many groups and in one that never ends, fills no more than its share of the memory,
+/// and everybody else's picture goes on. (Control: what it sent was far more than that.)
+#[tokio::test]
+async fn a_flood_is_bounded() {
+    const CACHE: u64 = 1024 * 1024;
+    const FRAME: usize = 256 * 1024;
+    const FRAMES: usize = 64;
+    let mut config = Config::localhost(0);
+    config.limits.cache_bytes = CACHE;
+    let bench = Bench::with(config).await;
+    let camera = path(GUEST, Purpose::Camera);
+    let flooder = bench.join(guest(&[Purpose::Camera])).await;
+    let (_broadcast, track) = flooder.announce(&camera, "video");
+    let watcher = bench.join(staff()).await;
+    let mut video = watcher.watch(&camera, "video").await;
+    let other = Scope { session: SessionId::from_bytes([9; 16]), ..guest(&[Purpose::Camera]) };
+    let elsewhere = broadcast::path(ORGANISATION, other.session, GUEST, Purpose::Camera);
+    let quiet = bench.join(other.clone()).await;
+    let (_quiet, calm) = quiet.announce(&elsewhere, "video");
+    let beside = bench.join(Scope { session: other.session, ..staff() }).await;
+    let mut still_there = beside.watch(&elsewhere, "video").await;
+
+    let frame = Bytes::from(vec![7; FRAME]);
+    let mut most = 0;
+    for _ in 0..FRAMES {
+        let mut group = track.append_group().unwrap();
+        group.write_frame(moq_net::Timestamp::now(), frame.clone()).unwrap();
+        group.finish().unwrap();
+        let received = read(&mut video).await.unwrap().unwrap();
+        assert_eq!(received.len(), FRAME);
+        most = most.max(bench.relay.counters().cached_bytes);
+    }
+    assert!(most < 8 * CACHE, "{most} bytes of old groups are held");
+    let mut endless = track.append_group().unwrap();
+    for _ in 0..FRAMES {
+        endless.write_frame(moq_net::Timestamp::now(), frame.clone()).unwrap();
+    }
+    let mut group = within(video.recv_group()).await.unwrap().unwrap();
+    for _ in 0..FRAMES {
+        assert!(within(group.read_frame()).await.unwrap().is_some());
+        most = most.max(bench.relay.counters().cached_bytes);
+    }
+    // moq-net lets one group be 32 MiB.
+    assert!(most < 40 * CACHE, "{most} bytes are held");
+    write(&calm, "still here");
+    assert_eq!(read(&mut still_there).await.unwrap().unwrap(), "still here");
+    assert!(most >= FRAME as u64, "the control: something was held");
 }
