@@ -272,6 +272,47 @@ mod tests {
         assert!(error.to_string().contains("HANDLENS_LISSTEN"), "{error}");
     }
 
+    /// A file of version 1 with every key is understood as it was; with one letter of a key changed it is refused.
+    #[test]
+    fn a_file_of_version_1_is_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("handlens.toml");
+        let text = include_str!("../../tests/vectors/server/config.toml");
+        std::fs::write(&path, text).unwrap();
+        let Config { data, keys, listen, udp_listen, udp_announce, public_url, trusted_proxies, tls } =
+            Layer::from_file(&path).unwrap().finish().unwrap();
+        assert_eq!((data, keys), ("/var/lib/handlens".into(), "/etc/handlens/keys".into()));
+        assert_eq!((listen, udp_listen), ("[::]:443".parse().unwrap(), "0.0.0.0:4443".parse().unwrap()));
+        assert_eq!(udp_announce, Some(8443));
+        assert_eq!(public_url, Some("https://help.cityclinic.org".parse().unwrap()));
+        assert_eq!(trusted_proxies, ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse::<IpNet>().unwrap()));
+        let (certificate, key) = ("/etc/handlens/tls/fullchain.pem".into(), "/etc/handlens/tls/key.pem".into());
+        assert_eq!(tls, Some(TlsFiles { certificate, key }));
+
+        for name in text.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name) {
+            let changed = text.replacen(&format!("{name} = "), &format!("{name}x = "), 1);
+            std::fs::write(&path, changed).unwrap();
+            assert!(matches!(Layer::from_file(&path), Err(Error::Parse { .. })), "{name}");
+        }
+    }
+
+    /// 64 KiB are read, one byte more is refused.
+    #[test]
+    fn a_file_has_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("handlens.toml");
+        for (length, read) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+            let mut text = b"data = '/a'\n#".to_vec();
+            text.resize(length, b'x');
+            std::fs::write(&path, text).unwrap();
+            match Layer::from_file(&path) {
+                Ok(layer) => assert!(read && layer.data == Some("/a".into())),
+                Err(error) => assert!(!read && matches!(error, Error::TooLong { .. }), "{error}"),
+            }
+        }
+        assert!(matches!(Layer::from_file(&folder.path().join("none")), Err(Error::Read { .. })));
+    }
+
     /// Nothing that a stranger on the network could read is started by accident.
     #[test]
     fn plain_http_stays_on_this_machine() {

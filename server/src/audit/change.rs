@@ -181,3 +181,66 @@ impl Change {
 pub(super) fn details_object(origin: &str, sequence: u64) -> String {
     format!("{}.{sequence}", origin.rsplit('/').next().unwrap_or(origin))
 }
+
+#[cfg(test)]
+mod tests {
+    use handlens_audit::{Commitment, Entry};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::keys::vectors::{Keys, hex};
+    use crate::store::{self, Store, account};
+
+    /// What a commitment is opened with, from the bytes at rest: the entry's key, then the JSON.
+    fn commitment(plain: &[u8]) -> Commitment {
+        let (key, json) = plain.split_first_chunk::<32>().unwrap();
+        DetailsKey::new(*key).commit(json).unwrap()
+    }
+
+    /// Details of version 1 open in the place of their entry, and in no other.
+    #[test]
+    fn details_of_version_1_open() {
+        let (vectors, folder) = (Keys::read(), tempfile::tempdir().unwrap());
+        let (keys, sealed) = (vectors.open(folder.path()), vectors.sealed("details"));
+        let open = |sequence| {
+            let object = details_object(&format!("handlens-golden77/{}/2026-11", vectors.organisation), sequence);
+            keys.open(Item { purpose: Purpose::AuditDetails, session: None, object: &object }, &sealed.bytes())
+        };
+        let plain = open(7).unwrap();
+        assert_eq!(&plain[32..], br#"{"patient":"Ada"}"#);
+        assert_eq!(commitment(&plain).0[..], hex(&vectors.commitment));
+        assert!(open(8).is_err());
+    }
+
+    /// What is written today has the same form: it opens the commitment of its entry.
+    #[tokio::test]
+    async fn details_are_written_as_their_key_and_their_json() {
+        let (vectors, folder) = (Keys::read(), tempfile::tempdir().unwrap());
+        let keys = vectors.open(folder.path());
+        store::make_private(&folder.path().join("keys")).unwrap();
+        let store = Store::open(&folder.path().join("data")).await.unwrap();
+        let log =
+            Log::new(store.clone(), Clock::fixed(1_795_435_200_000_000), &folder.path().join("keys")).await.unwrap();
+        let mut change = log.change(&Live::offline(), vectors.organisation, None).await.unwrap();
+        let id = vectors.organisation;
+        let new = account::Organisation { id, name: "City Clinic".to_owned(), phone: None, key: Vec::new() };
+        account::add_organisation(change.db(), &new, 1).await.unwrap();
+        let note = Note {
+            actor: Actor::System(Token::new("test").unwrap()),
+            action: Action::OrganisationCreate,
+            object: ("organisation", vectors.organisation.to_string()),
+            refused: None,
+            session: None,
+            details: Some(Details { keys: &keys, json: br#"{"patient":"Ada"}"#.to_vec().into() }),
+        };
+        let place = change.place(note).await.unwrap();
+        change.commit().await.unwrap();
+        let mut db = store.reader().await.unwrap();
+        let row = store::log::range(&mut db, &place.origin, place.sequence, 1).await.unwrap().remove(0);
+        let object = details_object(&place.origin, place.sequence);
+        let item = Item { purpose: Purpose::AuditDetails, session: None, object: &object };
+        let plain = keys.open(item, &row.sealed.unwrap()).unwrap();
+        assert_eq!(&plain[32..], br#"{"patient":"Ada"}"#);
+        assert_eq!(Entry::decode(&row.bytes).unwrap().event().details, Some(commitment(&plain)));
+    }
+}

@@ -18,6 +18,8 @@ mod error;
 mod head;
 mod organisation;
 mod root;
+#[cfg(test)]
+pub(crate) mod vectors;
 
 pub use error::Error;
 pub use head::{HEAD, KeyId};
