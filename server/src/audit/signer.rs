@@ -254,6 +254,28 @@ mod tests {
         meet(&log).await.unwrap();
         assert_eq!(heads(&log, id).await.len(), 2);
     }
+
+    /// A head file of version 1 is found by its name and read as it was; a changed byte of its form is told.
+    #[tokio::test]
+    async fn a_head_file_of_version_1_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(folder.path()).await;
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/vectors/audit/head.json")).unwrap();
+        for vector in vectors["vectors"].as_array().unwrap() {
+            let origin = vector["origin"].as_str().unwrap();
+            let mut bytes = crate::keys::vectors::hex(vector["head"].as_str().unwrap());
+            let path = file(&log, origin);
+            assert_eq!(path.file_name().unwrap().to_str().unwrap(), format!("{}.head", origin.replace('/', "~")));
+            std::fs::write(&path, &bytes).unwrap();
+            let head = remembered(&log, origin).unwrap().unwrap();
+            assert_eq!((head.origin().as_str(), head.to_bytes()), (origin, bytes.clone()));
+            bytes[0] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(matches!(remembered(&log, origin), Err(Error::Key { .. })));
+        }
+    }
+
     /// A signing key that was lost after the first start is told, and no other one takes its place by itself.
     #[tokio::test]
     async fn a_lost_signing_key_is_told() {
