@@ -143,3 +143,34 @@ fn write(shots: &Receiver<Shot>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use handlens_client::{Client, Config};
+
+    use super::*;
+
+    /// The truth is written as version 1 wrote it, a line for a frame.
+    #[tokio::test]
+    async fn the_truth_is_written_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        // A visit that joins nothing: the recorder only needs its positions.
+        let link = format!("http://localhost:1/join#{}", "A".repeat(22));
+        let visit = Client::new(Config::new(link.parse().unwrap())).unwrap().visit().unwrap();
+        let mut recorder = Recorder::open(folder.path(), visit.positions(), Told::default()).unwrap();
+        let truth = [1.0, 0.0, 0.125, 0.0, 1.0, -0.25, 0.0, 0.0, 1.0];
+        recorder.frame(12_000_000, &Picture::default(), truth).unwrap();
+        let written = std::fs::read_to_string(folder.path().join("truth.ndjson")).unwrap();
+        assert_eq!(written, include_str!("../../../tests/vectors/client/truth.ndjson"));
+        assert_eq!(std::fs::read_to_string(folder.path().join("positions.ndjson")).unwrap(), "");
+    }
+
+    /// A line of positions is the record of the wire: read, and written again byte for byte; a changed word is refused.
+    #[test]
+    fn positions_are_the_record_of_the_wire() {
+        let line = include_str!("../../../tests/vectors/client/positions.ndjson");
+        let frame: Frame = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&frame).unwrap() + "\n", line);
+        assert!(serde_json::from_str::<Frame>(&line.replacen("out_of_view", "out_of_vie", 1)).is_err());
+    }
+}

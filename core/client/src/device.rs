@@ -4,6 +4,8 @@
 //! are those of `handlens-seal::signature` over the fields of `handlens-protocol::consent`.
 
 mod folder;
+#[cfg(test)]
+mod vectors;
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! The vault's files as version 1 wrote them once (`tests/vectors/vault`): what lies on a phone today must open tomorrow.
+//! The vault's files as version 1 wrote them (`tests/vectors/vault`): what lies on a phone today must open tomorrow.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod world;
