@@ -1,16 +1,20 @@
-//! HTTPS as other machines meet it: TLS 1.3 alone, a certificate that is renewed while the server runs.
+//! HTTPS as other machines meet it: TLS 1.3 alone, a certificate that is renewed while the server runs, cookies.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 use std::path::Path;
 use std::sync::Arc;
 
+use handlens_protocol::limits::LATE_UPLOAD_SECONDS;
+use handlens_seal::signature::SigningKey;
 use handlens_server::Server;
 use handlens_server::clock::Clock;
 use handlens_server::config::Layer;
-use handlens_tests::NOON_US;
+use handlens_server::identity::{GUEST_SECONDS, LOGIN_SECONDS};
+use handlens_tests::{EMAIL, House, NOON_US, PASSWORD, redeem};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -47,6 +51,38 @@ async fn tls_1_2_is_refused() {
     let answer = ask(&mut open).await;
     assert!(answer.to_lowercase().contains("strict-transport-security: max-age=31536000"), "{answer}");
     server.shutdown().await;
+}
+
+/// Both cookies are for this host alone, for HTTPS, for the whole site and for no script; no other site sends them along.
+/// The one that takes a login away has the same bounds, or a browser would keep the login.
+#[tokio::test]
+async fn cookies_stay_where_they_belong() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let secret = house.invite(&sam, &session).await;
+    let stranger = house.stranger();
+    let login = json!({"email": EMAIL, "password": PASSWORD});
+    let key = SigningKey::random().unwrap();
+    let redemption = redeem(&secret, &key, house.now_us(), false);
+    for (answer, name, seconds) in [
+        (stranger.post("/api/login", login).await.ok(), "__Host-handlens", LOGIN_SECONDS),
+        (
+            stranger.post("/api/invites/redeem", redemption).await.ok(),
+            "__Host-handlens-guest",
+            GUEST_SECONDS + LATE_UPLOAD_SECONDS,
+        ),
+        (sam.post("/api/logout", json!({})).await.ok(), "__Host-handlens", 0),
+    ] {
+        let mut given = answer.headers.get_all("set-cookie").iter();
+        let parts: Vec<_> = given.next().unwrap().to_str().unwrap().split("; ").collect();
+        assert!(given.next().is_none(), "one cookie");
+        let (found, value) = parts[0].split_once('=').unwrap();
+        // 256 bits of base64url, or nothing where it is taken away.
+        assert_eq!((found, value.len()), (name, if seconds == 0 { 0 } else { 43 }));
+        let lasts = format!("Max-Age={seconds}");
+        assert_eq!(parts[1..], ["Path=/", lasts.as_str(), "Secure", "HttpOnly", "SameSite=Strict"]);
+    }
+    house.server.shutdown().await;
 }
 
 async fn start(folder: &Path) -> Server {
