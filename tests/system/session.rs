@@ -229,7 +229,7 @@ async fn a_link_is_bound_to_one_device() {
     let again = house.stranger().post("/api/invites/redeem", redeem(&secret, &first.key, NOON_US, false)).await.ok();
     assert_eq!(again.body["participant"], first.participant());
 
-    let other = handlens_seal::signature::SigningKey::random().unwrap();
+    let other = SigningKey::random().unwrap();
     house.stranger().post("/api/invites/redeem", redeem(&secret, &other, NOON_US, false)).await.refused("invite-used");
     let asks = house.stranger().post("/api/invites/redeem", redeem(&secret, &other, NOON_US, true)).await.ok().body;
     let newcomer = asks["participant"].as_str().unwrap();
@@ -278,7 +278,7 @@ async fn a_link_is_spent_once() {
     let session = sam.open_session().await;
     let secret = house.invite(&sam, &session).await;
     let tries = (0..8).map(|_| {
-        let key = handlens_seal::signature::SigningKey::random().unwrap();
+        let key = SigningKey::random().unwrap();
         let (person, body) = (house.stranger(), redeem(&secret, &key, NOON_US, false));
         tokio::spawn(async move { person.post("/api/invites/redeem", body).await })
     });
@@ -332,7 +332,7 @@ async fn links_are_asked_of_the_session_as_it_is() {
 
     for _ in 0..5 {
         let secret = house.invite(&sam, &session).await;
-        let key = handlens_seal::signature::SigningKey::random().unwrap();
+        let key = SigningKey::random().unwrap();
         let (person, body) = (house.stranger(), redeem(&secret, &key, house.now_us(), false));
         let (refused, redeemed) = futures::join!(ask("refuse", &secret), person.post("/api/invites/redeem", body));
         match (refused.status.is_success(), redeemed.status.is_success()) {
