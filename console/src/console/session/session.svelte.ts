@@ -161,7 +161,6 @@ export class OpenSession {
         await staff.freeze(this.id, { participant, frame_us });
       } catch (error) {
         this.marking.drop();
-        this.viewing.unfreeze();
         throw error;
       }
     });
