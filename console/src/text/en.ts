@@ -332,6 +332,7 @@ export const en = {
       sending: (percent: number) => `Sending ${String(percent)} %`,
       stored: 'Stored',
     },
+    isStored: (number: number) => `Photo ${String(number)} is stored.`,
     tile: (number: number, from: string, time: string, way: string) => `Photo ${String(number)}, ${from}, ${time}: ${way}`,
     taken: (time: string) => `Photo taken ${time}`,
     picture: 'Photo',

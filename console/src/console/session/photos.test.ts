@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PhotoRequest, SessionState, SnapshotState } from '../../wire/types';
-import { photoNumber, saidNo, unsent, wayOf } from './photos';
+import { lastStored, photoNumber, saidNo, unsent, wayOf } from './photos';
 
 const snapshot = (change: Partial<SnapshotState> = {}): SnapshotState => ({
   id: 'obj_1', participant: 'par_1', announced_us: 5, bytes: 1000, received: 0, ...change,
@@ -32,6 +32,13 @@ describe('a photo on its way', () => {
     expect(unsent(two).map(({ id }) => id)).toEqual(['obj_2']);
     expect(photoNumber(two, 'obj_2')).toBe(2);
     expect(unsent(state())).toEqual([]);
+  });
+
+  /** A screen reader says the one that was stored last, whatever their order. */
+  test('is told when it is stored', () => {
+    expect(lastStored(state({ snapshots: [snapshot()] }))).toBeUndefined();
+    const three = [snapshot({ stored_us: 9 }), snapshot({ id: 'obj_2', stored_us: 7 }), snapshot({ id: 'obj_3' })];
+    expect(lastStored(state({ snapshots: three }))?.id).toBe('obj_1');
   });
 });
 

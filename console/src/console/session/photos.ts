@@ -17,6 +17,13 @@ export const snapshotsOf = (state: SessionState): SnapshotState[] => state.snaps
 export const unsent = (state: SessionState): SnapshotState[] =>
   snapshotsOf(state).filter(({ stored_us }) => stored_us === undefined);
 
+/** The one that the server stored last. */
+export const lastStored = (state: SessionState): SnapshotState | undefined =>
+  snapshotsOf(state)
+    .filter(({ stored_us }) => stored_us !== undefined)
+    .sort((a, b) => (a.stored_us ?? 0) - (b.stored_us ?? 0))
+    .at(-1);
+
 /** Its number in the order they were announced, from 1. */
 export const photoNumber = (state: SessionState, id: ObjectId): number =>
   snapshotsOf(state).findIndex((one) => one.id === id) + 1;
