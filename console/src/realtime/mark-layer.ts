@@ -4,12 +4,11 @@
  */
 import { applyAll, outlineOf, pointsOf } from '../marks/geometry';
 import type { Shape } from '../marks/paint';
+import { samePicture } from '../marks/picture';
 import type { Mark, MarkId, MarkPosition, NewMark } from '../wire/types';
 import type { Placed } from './mark-join';
 import type { PaintedMark } from './viewer-messages';
 
-/** Two capture times within this are one picture, µs. */
-const SAME_US = 1_000;
 /** Points of a line that are told of what was painted. */
 const TOLD_POINTS = 32;
 
@@ -44,7 +43,7 @@ export class MarkLayer {
     const layer: Layer = { shapes: [], told: [] };
     for (const mark of [...this.committed, ...this.pending.filter(({ id }) => !known.has(id))]) {
       const { id, geometry, style } = mark;
-      const drawnHere = Math.abs(mark.capture_us - capture_us) <= SAME_US;
+      const drawnHere = samePicture(mark.capture_us, capture_us);
       const position = drawnHere ? { ...AS_DRAWN, id } : positions.get(id);
       if (!position) continue;
       const { error_px, map, reason, ghost } = position;

@@ -60,5 +60,6 @@ export function parse(bytes: Uint8Array, limit: number): Record<string, unknown>
 export const time = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 
-const amount = (value: unknown): number | undefined =>
+/** A number of something, not negative. */
+export const amount = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;

@@ -1,5 +1,6 @@
 /** The small grey picture of what the technician saw around a mark: proof of what was meant when the frame is long gone. */
 import { pointsOf, type Size } from '../../marks/geometry';
+import { base64url } from '../../seal/encoding';
 import type { Geometry, Patch, Point } from '../../wire/types';
 
 /** Side of a patch, pixels: at most. */
@@ -53,9 +54,4 @@ export function greyOf(rgba: Uint8ClampedArray): Uint8Array {
     grey[at] = Math.round(0.2126 * red + 0.7152 * green + 0.0722 * blue);
   }
   return grey;
-}
-
-export function base64url(bytes: Uint8Array): string {
-  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

@@ -56,7 +56,6 @@ describe('a snapshot', () => {
     expect(decodeSnapshot(concat([utf8('HLS1'), u32(0xffff_ffff), whole.slice(8)]))).toBeUndefined();
     const with_ = (change: object) => decodeSnapshot(encodeSnapshot({ ...vector.about, ...change }, bytes(vector.jpeg)));
     expect(with_({})).toBeDefined();
-    const mark = (change: object) => ({ marks: [{ ...placed, mark: { ...placed.mark, ...change } }] });
     const changes: object[] = [
       { v: 2 },
       { width: 0 },
@@ -65,16 +64,33 @@ describe('a snapshot', () => {
       { capture_us: 0.5 },
       { marks: {} },
       { marks: Array.from({ length: 65 }, () => placed) },
-      { marks: [placed.mark] },
+    ];
+    for (const change of changes) expect(with_(change), JSON.stringify(change)).toBeUndefined();
+  });
+
+  /** A mark of a newer page, or a broken one, does not take the picture away: it and the other marks are seen. */
+  test('leaves out the marks that are not understood', () => {
+    const [vector] = vectors.filter(({ about }) => about.marks);
+    const placed = vector?.about.marks?.[0];
+    if (!vector || !placed) throw new Error('no vector');
+    const mark = (change: object) => ({ ...placed, mark: { ...placed.mark, ...change } });
+    const position = (change: object) => ({ ...placed, position: { ...placed.position, ...change } });
+    const broken: object[] = [
+      placed.mark,
+      mark({ v: 2 }),
+      mark({ id: 'mrk_1' }),
       mark({ geometry: { kind: 'star' } }),
       mark({ geometry: { kind: 'point', at: { x: 2, y: 0 } } }),
       mark({ geometry: { kind: 'freehand', points: [{ x: 0, y: 0 }] } }),
       mark({ style: { colour: 'red', width: 0.01 } }),
       mark({ style: { colour: 'pink', width: 1 } }),
-      { marks: [{ ...placed, position: { ...placed.position, map: [1] } }] },
-      { marks: [{ ...placed, position: { ...placed.position, map: Array.from({ length: 9 }, () => null) } }] },
-      { marks: [{ ...placed, position: { ...placed.position, state: 'gone' } }] },
+      position({ map: [1] }),
+      position({ map: Array.from({ length: 9 }, () => null) }),
+      position({ state: 'gone' }),
     ];
-    for (const change of changes) expect(with_(change), JSON.stringify(change)).toBeUndefined();
+    const marks = [placed, ...broken, placed] as SnapshotAbout['marks'];
+    const content = decodeSnapshot(encodeSnapshot({ ...vector.about, ...(marks && { marks }) }, bytes(vector.jpeg)));
+    expect(content?.about.marks).toEqual([placed, placed]);
+    expect(content?.jpeg).toEqual(bytes(vector.jpeg));
   });
 });
