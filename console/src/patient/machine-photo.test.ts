@@ -1,51 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { GuestView, Peek, PhotoRequest, Wording } from '../wire/types';
-import { asksPhoto, initial, photoRequest, screen, step, wants, type Effect, type Event, type State } from './machine';
+import type { PhotoRequest } from '../wire/types';
+import { asksPhoto, mayTake, photoRequest, screen, wants, type Effect, type Event } from './machine';
+import { after, ask, effectsOf, live, screenAfter, toldLive, view } from './machine.scenes';
 
-const wordings: Wording[] = [
-  { purpose: 'camera', language: 'en', text: 'Sam will see what your phone sees.' },
-  { purpose: 'snapshots', language: 'en', text: 'Sam wants to take a photo.' },
-];
-const peek: Peek = { organisation: 'City Clinic', technician: 'Sam', words: 'river lemon', expires_us: 1, used: false, wordings };
-const view: GuestView = {
-  organisation: 'org_1',
-  organisation_name: 'City Clinic',
-  session: 'ses_1',
-  participant: 'par_1',
-  technician: 'Sam',
-  words: 'river lemon',
-  presence: 'waiting',
-  phase: 'waiting',
-  grants: [],
-  wordings,
-  seal_key: '',
-  receipt_key: '',
-};
 const request: PhotoRequest = { id: 'req_1', participant: 'par_1', at_us: 5 };
-const told = (change: Partial<Extract<Event, { type: 'told' }>> = {}): Event => ({
-  type: 'told',
-  presence: 'admitted',
-  phase: 'live',
-  camera: true,
-  photos: false,
-  ...change,
-});
-
-function after(...events: Event[]): { state: State; effects: Effect[] } {
-  let state = initial;
-  let effects: Effect[] = [];
-  for (const event of events) ({ state, effects } = step(state, event));
-  return { state, effects };
-}
-const screenAfter = (...events: Event[]) => screen(after(...events).state);
-const effectsOf = (...events: Event[]) => after(...events).effects;
-
-const ask: Event[] = [
-  { type: 'opened', secret: true, verdict: 'fine', offline: false },
-  { type: 'peeked', peek, mine: false },
-];
-const live: Event[] = [...ask, { type: 'start' }, { type: 'cameraOpened' }, { type: 'joined', view }, told()];
-const wanted: Event[] = [...live, told({ photo: request })];
+const wanted: Event[] = [...live, toldLive({ photo: request })];
 const grant: Effect = { do: 'consent', purpose: 'snapshots', decision: 'grant' };
 const take: Effect = { do: 'takePhoto', request: 'req_1' };
 
@@ -63,59 +22,69 @@ describe('a photo that is asked for', () => {
   test('is taken once', () => {
     const yes: Event[] = [...wanted, { type: 'allowPhoto' }];
     expect(effectsOf(...yes, { type: 'allowPhoto' })).toEqual([]);
-    expect(effectsOf(...yes, told({ photos: true, photo: request }))).toEqual([]);
-    expect(effectsOf(...yes, { type: 'photoKept' }, told({ photos: true, photo: request }))).toEqual([]);
-    expect(effectsOf(...yes, { type: 'photoKept' }, told({ photos: false, photo: request }))).toEqual([]);
+    expect(effectsOf(...yes, toldLive({ photos: true, photo: request }))).toEqual([]);
+    expect(effectsOf(...yes, { type: 'photoKept' }, toldLive({ photos: true, photo: request }))).toEqual([]);
+    expect(effectsOf(...yes, { type: 'photoKept' }, toldLive({ photos: false, photo: request }))).toEqual([]);
   });
 
   /** "No" is told, nothing is signed, and it is not asked again. */
   test('can be refused', () => {
     const no: Event[] = [...wanted, { type: 'refusePhoto' }];
     expect(effectsOf(...no)).toEqual([{ do: 'declinePhoto', request: 'req_1' }]);
-    expect(asksPhoto(after(...no, told({ photo: request })).state)).toBe(false);
+    expect(asksPhoto(after(...no, toldLive({ photo: request })).state)).toBe(false);
     const next = { ...request, id: 'req_2' };
-    expect(asksPhoto(after(...no, told({ photo: next })).state)).toBe(true);
+    expect(asksPhoto(after(...no, toldLive({ photo: next })).state)).toBe(true);
   });
 
   /** While the grant is in force it is taken at once; withdrawn, the next one is asked again. */
   test('is taken at once while photos are allowed', () => {
-    const allowed: Event[] = [...live, told({ photos: true })];
-    expect(effectsOf(...allowed, told({ photos: true, photo: request }))).toEqual([take]);
+    const allowed: Event[] = [...live, toldLive({ photos: true })];
+    expect(effectsOf(...allowed, toldLive({ photos: true, photo: request }))).toEqual([take]);
     const withdrawn: Event[] = [...allowed, { type: 'photosOff' }];
     expect(effectsOf(...withdrawn)).toEqual([{ do: 'consent', purpose: 'snapshots', decision: 'revoke' }]);
-    expect(effectsOf(...withdrawn, told({ photo: request }))).toEqual([]);
-    expect(asksPhoto(after(...withdrawn, told({ photo: request })).state)).toBe(true);
+    expect(effectsOf(...withdrawn, toldLive({ photo: request }))).toEqual([]);
+    expect(asksPhoto(after(...withdrawn, toldLive({ photo: request })).state)).toBe(true);
     expect(effectsOf(...withdrawn, { type: 'photosOn' })).toEqual([grant]);
   });
 
   /** "Paused. No one can see your camera." holds for photos too: nothing is taken or asked before "Go on". */
   test('waits while the camera shows nothing', () => {
-    const paused: Event[] = [...live, told({ photos: true }), { type: 'pause' }, told({ photos: true, photo: request })];
+    const paused: Event[] = [...live, toldLive({ photos: true }), { type: 'pause' }, toldLive({ photos: true, photo: request })];
     expect(effectsOf(...paused)).toEqual([]);
     expect(effectsOf(...paused, { type: 'goOn' })).toEqual([take]);
-    const stopped: Event[] = [...live, { type: 'cameraEnded' }, told({ photo: request })];
+    const stopped: Event[] = [...live, { type: 'cameraEnded' }, toldLive({ photo: request })];
     expect(asksPhoto(after(...stopped).state)).toBe(false);
     expect(asksPhoto(after(...stopped, { type: 'cameraBack' }).state)).toBe(true);
   });
 
+  /** What was allowed while nothing could be sent is not taken once the screen says "No one can see your camera." */
+  test('is not taken after a pause', () => {
+    const may = (...events: Event[]) => mayTake(after(...wanted, { type: 'allowPhoto' }, ...events).state, request.id);
+    expect(may()).toBe(true);
+    expect(may({ type: 'offline', now: true }, { type: 'pause' }, { type: 'offline', now: false })).toBe(false);
+    expect(may({ type: 'hidden', now: true })).toBe(false);
+    expect(may({ type: 'turnOff' })).toBe(false);
+    expect(may(toldLive())).toBe(false);
+  });
+
   /** A state from before a decision is not believed: nothing is taken, and nothing is shown, that was just switched off. */
   test('is not taken on the word of an older state', () => {
-    const off: Event[] = [...live, told({ photos: true }), { type: 'photosOff' }];
-    const stale = told({ photos: true, photo: request });
+    const off: Event[] = [...live, toldLive({ photos: true }), { type: 'photosOff' }];
+    const stale = toldLive({ photos: true, photo: request });
     expect(effectsOf(...off, stale)).toEqual([]);
     expect(asksPhoto(after(...off, stale).state)).toBe(true);
-    expect(after(...off, stale, told(), told({ photos: true })).state.photos).toBe(true);
+    expect(after(...off, stale, toldLive(), toldLive({ photos: true })).state.photos).toBe(true);
     expect(after(...off, { type: 'decisionRefused', purpose: 'snapshots' }, stale).state.photos).toBe(true);
-    const dark: Event[] = [...live, { type: 'turnOff' }, told({ camera: true }), { type: 'start' }, { type: 'cameraOpened' }];
+    const dark: Event[] = [...live, { type: 'turnOff' }, toldLive({ camera: true }), { type: 'start' }, { type: 'cameraOpened' }];
     expect(effectsOf(...dark)).toEqual([{ do: 'consent', purpose: 'camera', decision: 'grant' }]);
   });
 
   /** What is in the outbox already answers its request, also after a reload. */
   test('is not taken while one for the same request waits', () => {
     const kept: Event = { type: 'outbox', waiting: 1, sent: 0, refused: 0, answers: ['req_1'] };
-    const allowed: Event[] = [...live, told({ photos: true }), kept];
-    expect(effectsOf(...allowed, told({ photos: true, photo: request }))).toEqual([]);
-    expect(effectsOf(...allowed, told({ photos: true, photo: { ...request, id: 'req_2' } }))).toEqual([{ ...take, request: 'req_2' }]);
+    const allowed: Event[] = [...live, toldLive({ photos: true }), kept];
+    expect(effectsOf(...allowed, toldLive({ photos: true, photo: request }))).toEqual([]);
+    expect(effectsOf(...allowed, toldLive({ photos: true, photo: { ...request, id: 'req_2' } }))).toEqual([{ ...take, request: 'req_2' }]);
   });
 
   /** A photo that failed is said, and is taken again only after another "Yes". */
@@ -129,8 +98,8 @@ describe('a photo that is asked for', () => {
 
   /** Taken back by the technician, or the end: the question goes. */
   test('goes when nobody wants it any more', () => {
-    expect(asksPhoto(after(...wanted, told()).state)).toBe(false);
-    expect(photoRequest(after(...wanted, told({ phase: 'ended' })).state)).toBeUndefined();
+    expect(asksPhoto(after(...wanted, toldLive()).state)).toBe(false);
+    expect(photoRequest(after(...wanted, toldLive({ phase: 'ended' })).state)).toBeUndefined();
   });
 });
 
@@ -183,10 +152,10 @@ describe('a photo in place of the camera', () => {
 
   /** The next one needs no words again while they are in force, and answers what is asked. */
   test('is followed by another', () => {
-    const inside: Event[] = [...joined, { type: 'photoKept' }, told({ camera: false, photos: true })];
+    const inside: Event[] = [...joined, { type: 'photoKept' }, toldLive({ camera: false, photos: true })];
     const another: Event[] = [{ type: 'photoPicked' }, { type: 'photoRead' }];
     expect(effectsOf(...inside, ...another)).toEqual([{ do: 'sendChosen' }]);
-    const asked = told({ camera: false, photos: true, photo: request });
+    const asked = toldLive({ camera: false, photos: true, photo: request });
     expect(effectsOf(...inside, asked)).toEqual([]);
     expect(effectsOf(...inside, asked, ...another)).toEqual([{ do: 'sendChosen', request: 'req_1' }]);
     expect(effectsOf(...inside, asked, { type: 'refusePhoto' })).toEqual([{ do: 'declinePhoto', request: 'req_1' }]);
@@ -196,7 +165,7 @@ describe('a photo in place of the camera', () => {
 
   /** A camera that is asked for while a picture is read gives way to the picture, and can be asked for again. */
   test('does not leave a camera half open', () => {
-    const inside: Event[] = [...joined, { type: 'photoKept' }, told({ camera: false, photos: true })];
+    const inside: Event[] = [...joined, { type: 'photoKept' }, toldLive({ camera: false, photos: true })];
     const both: Event[] = [...inside, { type: 'photoPicked' }, { type: 'start' }];
     expect(screenAfter(...both)).toBe('photos');
     expect(wants(after(...both).state).camera).toBe(true);
@@ -204,6 +173,10 @@ describe('a photo in place of the camera', () => {
     expect(effectsOf(...both, { type: 'photoRead' }, { type: 'photoKept' }, { type: 'start' })).toEqual([{ do: 'openCamera' }]);
     const outside: Event[] = [...picked, { type: 'start' }, { type: 'photoRead' }, { type: 'sendChosen' }];
     expect(after(...outside).state.camera).toBe('off');
+    // The words about the photo hide no camera that opens behind them.
+    const chosen: Event[] = [...picked, { type: 'start' }, { type: 'photoRead' }];
+    expect(wants(after(...chosen).state).camera).toBe(false);
+    expect(effectsOf(...chosen, { type: 'cameraOpened' })).toEqual([]);
   });
 
   /** After a reload the visit is still one of photos. */
@@ -218,11 +191,11 @@ describe('photos on their way', () => {
 
   /** The last screen says what is still being sent, and when it was; where nothing was, it says nothing. */
   test('are told after the end', () => {
-    const over: Event[] = [...live, outbox(1, 0), told({ phase: 'ended' })];
+    const over: Event[] = [...live, outbox(1, 0), toldLive({ phase: 'ended' })];
     expect(after(...over).state).toMatchObject({ owing: true, outbox: { waiting: 1, sent: 0 } });
     expect(after(...over, outbox(0, 1)).state).toMatchObject({ owing: true, outbox: { waiting: 0, sent: 1 } });
-    expect(after(...live, outbox(0, 1), told({ phase: 'ended' })).state.owing).toBe(false);
-    expect(after(...live, told({ phase: 'ended' }), outbox(1, 0)).state.owing).toBe(true);
-    expect(after(...live, outbox(0, 0, 1), told({ phase: 'ended' })).state).toMatchObject({ owing: true, outbox: { refused: 1 } });
+    expect(after(...live, outbox(0, 1), toldLive({ phase: 'ended' })).state.owing).toBe(false);
+    expect(after(...live, toldLive({ phase: 'ended' }), outbox(1, 0)).state.owing).toBe(true);
+    expect(after(...live, outbox(0, 0, 1), toldLive({ phase: 'ended' })).state).toMatchObject({ owing: true, outbox: { refused: 1 } });
   });
 });

@@ -1,60 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { GuestView, Mark, Peek, Wording } from '../wire/types';
-import { initial, marksOn, screen, step, stillOf, wants, type Effect, type Event, type State, type Trouble } from './machine';
+import type { Mark } from '../wire/types';
+import { marksOn, screen, step, stillOf, wants, type Event, type Trouble } from './machine';
+import { after, ask, effectsOf, joining, live, opened, peek, screenAfter, told, toldLive, view, waiting } from './machine.scenes';
 
-const wordings: Wording[] = [
-  { purpose: 'camera', language: 'en', text: 'Sam will see what your phone sees.' },
-  { purpose: 'snapshots', language: 'en', text: 'Sam wants to take a photo.' },
-];
-const peek: Peek = {
-  organisation: 'City Clinic',
-  organisation_phone: '+1 555 0100',
-  technician: 'Sam',
-  words: 'river lemon',
-  expires_us: 1,
-  used: false,
-  wordings,
-};
-const view: GuestView = {
-  organisation: 'org_1',
-  organisation_name: 'City Clinic',
-  session: 'ses_1',
-  participant: 'par_1',
-  technician: 'Sam',
-  words: 'river lemon',
-  presence: 'waiting',
-  phase: 'waiting',
-  grants: [],
-  wordings,
-  seal_key: '',
-  receipt_key: '',
-};
-const opened: Event = { type: 'opened', secret: true, verdict: 'fine', offline: false };
 const frozen = { participant: 'par_1', frame_us: 5, since_us: 77 };
-const told = (change: Partial<Extract<Event, { type: 'told' }>> = {}): Event => ({
-  type: 'told',
-  presence: 'waiting',
-  phase: 'waiting',
-  camera: true,
-  photos: false,
-  ...change,
-});
-
-/** Where a row of events leads from the beginning, and the effects of its last one. */
-function after(...events: Event[]): { state: State; effects: Effect[] } {
-  let state = initial;
-  let effects: Effect[] = [];
-  for (const event of events) ({ state, effects } = step(state, event));
-  return { state, effects };
-}
-
-const ask: Event[] = [opened, { type: 'peeked', peek, mine: false }];
-const joining: Event[] = [...ask, { type: 'start' }, { type: 'cameraOpened' }];
-const waiting: Event[] = [...joining, { type: 'joined', view }, told()];
-const live: Event[] = [...waiting, told({ presence: 'admitted', phase: 'live' })];
-
-const screenAfter = (...events: Event[]) => screen(after(...events).state);
-const effectsOf = (...events: Event[]) => after(...events).effects;
 
 describe('the way in', () => {
   /** Opening the link spends nothing: the first thing that is asked is a peek. */
@@ -104,7 +53,7 @@ describe('the way in', () => {
 
   /** Both ways overlap for a moment, and either may be the slower: a still that was taken away does not come back. */
   test('does not go back to an older state', () => {
-    const said = (revision: number, change = {}) => told({ presence: 'admitted', phase: 'live', revision, ...change });
+    const said = (revision: number, change = {}) => toldLive({ revision, ...change });
     const { state } = after(...live, said(7, { frozen }), said(8), said(7, { frozen }));
     expect([state.revision, state.frozen]).toEqual([8, undefined]);
     expect(after(...live, said(7), said(7, { frozen })).state.frozen).toEqual(frozen);
@@ -159,6 +108,10 @@ describe('a link that leads nowhere', () => {
     const old: Event[] = [{ ...opened, verdict: 'old-browser' }, { type: 'peeked', peek: { ...peek, used: true }, mine: false }];
     expect(effectsOf(...old, { type: 'useThisPhone' })).toEqual([]);
     expect(screenAfter(...old, { type: 'useThisPhone' })).toBe('trouble-old-browser');
+    // What this phone decided when it was inside before does not count for its new place.
+    const again: Event[] = [...joining, { type: 'joined', view }, toldLive({ camera: false, presence: 'left' })];
+    const back: Event[] = [...again, { type: 'useThisPhone' }, { type: 'cameraOpened' }, { type: 'joined', view }];
+    expect(effectsOf(...back)).toContainEqual({ do: 'consent', purpose: 'camera', decision: 'grant' });
   });
 
   /** Redeemed by this very device, it simply goes on. */
@@ -271,12 +224,12 @@ describe('live', () => {
 
   /** Frozen by the technician: the still is seen here too, until "Back to camera"; the next still is seen again. */
   test('shows the still of a freeze', () => {
-    const still: Event[] = [...live, told({ presence: 'admitted', phase: 'live', frozen })];
+    const still: Event[] = [...live, toldLive({ frozen })];
     expect(stillOf(after(...still).state)).toEqual(frozen);
     expect(stillOf(after(...still, { type: 'backToCamera' }).state)).toBeUndefined();
-    const next = told({ presence: 'admitted', phase: 'live', frozen: { ...frozen, since_us: 78 } });
+    const next = toldLive({ frozen: { ...frozen, since_us: 78 } });
     expect(stillOf(after(...still, { type: 'backToCamera' }, next).state)?.since_us).toBe(78);
-    expect(stillOf(after(...still, told({ presence: 'admitted', phase: 'live' })).state)).toBeUndefined();
+    expect(stillOf(after(...still, toldLive()).state)).toBeUndefined();
   });
 
   /** A lost network keeps the picture and the place; a notice says it. */
@@ -307,7 +260,7 @@ describe('live', () => {
       patience: false,
       presence: 'off',
     });
-    expect(screenAfter(...stopped, told({ presence: 'admitted', phase: 'live' }), { type: 'start' })).toBe('over-left');
+    expect(screenAfter(...stopped, toldLive(), { type: 'start' })).toBe('over-left');
   });
 });
 

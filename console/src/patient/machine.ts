@@ -292,7 +292,7 @@ function taken(state: State, event: Event): Step {
       return to(without(state, 'photoProblem'), { taking: true, failed: false }, { do: 'readPhoto' });
     case 'photoRead':
       if (!state.taking) return nothing(state);
-      if (!inside(state) || !state.photos) return to(state, { taking: false, chosen: true });
+      if (!inside(state) || !state.photos) return to(state, { taking: false, chosen: true, camera: closed(state) });
       return sendNow(state);
     case 'sendChosen':
       if (!state.chosen) return nothing(state);
@@ -422,6 +422,8 @@ function entered(state: State, view: GuestView): Step {
     offline: false,
     stage: 'waiting',
     watchers: [view.technician],
+    // What was decided before was decided for another place.
+    decided: {},
     // Somebody who allows photos and no camera sends photos.
     stills: photos && !granted,
   };

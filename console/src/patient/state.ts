@@ -145,7 +145,7 @@ export function wants(state: State): Wants {
     realtime: state.stage === 'live',
     camera:
       (inside || state.stage === 'joining' || state.stage === 'asked') &&
-      !state.switchedOff &&
+      state.camera !== 'off' &&
       (!state.stills || state.camera === 'opening'),
     awake: inside && state.camera === 'on',
     patience: state.stage === 'waiting' && !state.late,
@@ -217,6 +217,9 @@ export function asksPhoto(state: State): boolean {
 /** Whether a photo is wanted of a camera that shows something now. */
 export const canTake = (state: State) =>
   photoRequest(state) !== undefined && screen(state) === 'live' && presence(state) === 'on' && !state.taking;
+
+/** Whether the photo of `request` is still wanted, of a camera that others are shown now. */
+export const mayTake = (state: State, request: RequestId) => presence(state) === 'on' && state.photo?.id === request;
 
 /** Whether this guest has a place in the session. */
 export const inside = (state: State) => state.stage === 'waiting' || state.stage === 'live';

@@ -12,7 +12,7 @@ import { forgetKey, heldKey, keyFor } from './device-key';
 import { Lens, type LensState } from './lens';
 import type { Live } from './live';
 import { measure } from './measure';
-import { initial, step, wants, type Effect, type Event, type State } from './machine';
+import { initial, mayTake, step, wants, type Effect, type Event, type State } from './machine';
 import { PhotoDesk } from './photo-desk';
 import { flagged } from './photo/flag';
 import { serverNow, setByServer } from './server-time';
@@ -59,11 +59,10 @@ export class Visit {
   private readonly desk = new PhotoDesk({
     view: () => this.view,
     camera: (request) => {
-      const { live, state } = this;
+      const { live } = this;
       const { track } = this.lens;
-      // Paused, hidden or asked no more: nobody is shown anything, and nothing is taken.
-      if (wants(state).presence !== 'on' || state.photo?.id !== request) return undefined;
-      return live && track && { track, nextFrame: () => live.nextFrame() };
+      if (!live || !track || !mayTake(this.state, request)) return undefined;
+      return { track, nextFrame: () => live.nextFrame() };
     },
     allowed: () => this.decisions.allowed('snapshots'),
     pause: (attempt) => this.pause(backoffMs(attempt)),
