@@ -163,7 +163,7 @@ describe('a parcel', () => {
   });
 
   /** A permission that was taken back, or a size that never fits: trying longer helps nobody. */
-  test.each(['no-consent', 'not-admitted', 'too-large', 'session-ended', 'conflict'] as const)('ends with %s', async (code) => {
+  test.each(['no-consent', 'not-admitted', 'too-large', 'upload-version', 'method-not-allowed', 'session-ended', 'conflict'] as const)('ends with %s', async (code) => {
     const server = await Server.start();
     server.faults = [undefined, refusal(code, 403)];
     expect(await run(server, await parcel(server))).toEqual({ outcome: 'refused', pauses: [] });
