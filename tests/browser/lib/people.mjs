@@ -151,7 +151,7 @@ export class Technician {
   /** Waits until `count` photos are stored, and gives their ids in the order they were announced. */
   async storedPhotos(count) {
     await this.page.waitForFunction((least) => {
-      const tiles = document.querySelectorAll('ul[aria-label="Photos"] button:enabled');
+      const tiles = document.querySelectorAll('ul[aria-label="Photos"] button:not([aria-disabled="true"])');
       return tiles.length >= least;
     }, count);
     return this.snapshots();
