@@ -11,12 +11,17 @@
 //! key = "/etc/handlens/tls/key.pem"
 //! ```
 
+use std::fs::File;
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
+
+/// A settings file is no longer than this.
+const FILE_BYTES: u64 = 64 * 1024;
 
 /// A configuration that can be started.
 #[derive(Debug, Clone)]
@@ -138,10 +143,11 @@ impl Layer {
     /// When it cannot be read, is too long, or has a key that does not exist.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.to_owned(), source };
-        if std::fs::metadata(path).map_err(read)?.len() > 64 * 1024 {
+        let mut text = String::new();
+        File::open(path).map_err(read)?.take(FILE_BYTES + 1).read_to_string(&mut text).map_err(read)?;
+        if text.len() as u64 > FILE_BYTES {
             return Err(Error::TooLong { path: path.to_owned() });
         }
-        let text = std::fs::read_to_string(path).map_err(read)?;
         toml::from_str(&text).map_err(|error| Error::Parse { path: path.to_owned(), message: error.to_string() })
     }
 

@@ -17,10 +17,12 @@ const LINES: &[Line] = &[
     line("/capture_to_shown_ms/p50", "the picture is live", number),
     line("/capture_to_shown_ms/p95", "the picture is live", number),
     line("/frames", "every frame is accounted for: sent = shown + dropped", frames_add_up),
-    line("/mark_error_px/with_poses/p50", "marks follow by poses", number),
-    line("/mark_error_px/with_poses/p95", "marks follow by poses", number),
-    line("/mark_error_px/without_poses/p50", "marks follow by sight alone", number),
-    line("/mark_error_px/without_poses/p95", "marks follow by sight alone", number),
+    line("/mark_error_px/with_poses/p50", "marks follow by poses, to a pixel", |px| below(px, 1.0)),
+    line("/mark_error_px/with_poses/p95", "marks follow by poses, to a pixel", |px| below(px, 1.0)),
+    line("/mark_error_px/without_poses/p50", "marks follow by sight alone, to 1.5 pixels", |px| below(px, 1.5)),
+    line("/mark_error_px/without_poses/p95", "marks follow by sight alone, to 1.5 pixels", |px| below(px, 1.5)),
+    line("/marks/with_poses/tracked", "marks are tracked by poses", positive),
+    line("/marks/without_poses/tracked", "marks are tracked by sight alone", positive),
     line("/wrong_while_tracked", "no mark points at the wrong thing", zero),
     line("/snapshot/bytes", "a snapshot arrives", positive),
     line("/snapshot/sha256_match", "the snapshot is the one that was taken", yes),
@@ -46,6 +48,10 @@ const fn line(pointer: &'static str, part: &'static str, holds: fn(&Value) -> bo
 
 fn number(value: &Value) -> bool {
     value.as_f64().is_some_and(|number| number.is_finite() && number >= 0.0)
+}
+
+fn below(value: &Value, most: f64) -> bool {
+    number(value) && value.as_f64() <= Some(most)
 }
 
 fn positive(value: &Value) -> bool {
@@ -85,6 +91,7 @@ mod tests {
             "join_ms": 210, "first_frame_ms": 480, "capture_to_shown_ms": spread,
             "frames": {"sent": 100, "shown": 98, "dropped": 2},
             "mark_error_px": {"with_poses": spread, "without_poses": spread}, "wrong_while_tracked": 0,
+            "marks": {"with_poses": {"tracked": 9}, "without_poses": {"tracked": 9}},
             "snapshot": {"bytes": 312_000, "sha256_match": true, "receipt_verified": true},
             "audit": {"entries": 41, "verified": true}, "screens": [picture],
         })
@@ -110,6 +117,9 @@ mod tests {
             ("/join_ms", json!(null)),
             ("/frames/dropped", json!(1)),
             ("/wrong_while_tracked", json!(1)),
+            ("/mark_error_px/with_poses/p95", json!(1.1)),
+            ("/mark_error_px/without_poses/p95", json!(300)),
+            ("/marks/with_poses/tracked", json!(0)),
             ("/snapshot/sha256_match", json!(false)),
             ("/audit/verified", json!("yes")),
             ("/screens", json!([folder.path().join("none.png")])),

@@ -68,7 +68,8 @@ impl Belief {
             self.regained += 1;
             self.held_us = evidence.capture_us;
             let aligned = WITHIN_95 * INFLATION * sight.deviation + FLOOR_PX;
-            self.error_px = aligned + evidence.carried_px;
+            // A point behind the camera is in doubt without end, which JSON has no number for.
+            self.error_px = (aligned + evidence.carried_px).min(WORST_PX);
         } else {
             self.unheld += 1;
             self.regained = 0;

@@ -1,6 +1,7 @@
 //! The log's signing key: a file of two lines, the name of the key and 64 hexadecimal digits, readable by its owner only.
 //! It is never in the database or its backup.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
@@ -26,23 +27,40 @@ pub(super) fn open_or_create(path: &Path) -> Result<Signer, Error> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(mut file) => {
-            let mut seed = Zeroizing::new([0; 32]);
-            let mut name = [0; 5];
-            getrandom::fill(&mut *seed)?;
-            getrandom::fill(&mut name)?;
-            let name = format!("handlens-{}", BASE32_NOPAD.encode(&name).to_ascii_lowercase());
-            let text = Zeroizing::new(format!("{name}\n{}\n", HEXLOWER.encode(&*seed)));
-            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fail(error.to_string()))?;
-            signer(&name, &*seed).map_err(fail)
+        Ok(file) => {
+            let made = write_new(file, path);
+            if made.is_err() {
+                // Half a key would stand in the way of the next start; that it was not removed is said by that start.
+                let _ = std::fs::remove_file(path);
+            }
+            made
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => open(path),
         Err(error) => Err(fail(error.to_string())),
     }
 }
 
+fn write_new(mut file: File, path: &Path) -> Result<Signer, Error> {
+    let fail = |reason: String| Error::Key { path: path.to_owned(), reason };
+    let mut seed = Zeroizing::new([0; 32]);
+    let mut name = [0; 5];
+    getrandom::fill(&mut *seed)?;
+    getrandom::fill(&mut name)?;
+    let name = format!("handlens-{}", BASE32_NOPAD.encode(&name).to_ascii_lowercase());
+    let text = Zeroizing::new(format!("{name}\n{}\n", HEXLOWER.encode(&*seed)));
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    // The name has to survive a power cut as well.
+    #[cfg(unix)]
+    let written = written.and_then(|()| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    });
+    written.map_err(|error| fail(error.to_string()))?;
+    signer(&name, &*seed).map_err(fail)
+}
+
 fn read(path: &Path) -> Result<Signer, String> {
-    let file = std::fs::File::open(path).map_err(|error| {
+    let file = File::open(path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound { MISSING.to_owned() } else { error.to_string() }
     })?;
     #[cfg(unix)]
