@@ -281,6 +281,8 @@ async fn no_acknowledged_part_of_a_photo_is_lost_by_a_kill() {
     let mut device = Device::join_at(&Person::stranger(&server.origin), &secret, clock.now_us()).await;
     let allows = device.statement(Purpose::Snapshots, Decision::Grant, clock.now_us());
     device.person.post("/api/guest/consents", allows).await.ok();
+    // Who only waits may send sixteen photos; these are more.
+    person.post(&format!("/api/sessions/{session}/participants/{}/admit", device.participant()), json!({})).await.ok();
 
     let (mut sent, mut acknowledged, mut resumed, mut moved) = (Vec::new(), 0, 0, 0);
     // Five parts a photo, and 0 to 5 of them between two kills: every part meets a kill at each of its moments.
