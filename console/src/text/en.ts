@@ -333,7 +333,7 @@ export const en = {
       stored: 'Stored',
     },
     isStored: (number: number) => `Photo ${String(number)} is stored.`,
-    tile: (number: number, from: string, time: string, way: string) => `Photo ${String(number)}, ${from}, ${time}: ${way}`,
+    tile: (number: number, from: string) => `Photo ${String(number)}, ${from},`,
     taken: (time: string) => `Photo taken ${time}`,
     picture: 'Photo',
     clean: 'The photo as it was taken',

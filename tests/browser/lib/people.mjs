@@ -177,7 +177,7 @@ export class Technician {
   /** Opens a stored photo large, and gives what the page measured of it: `{ bytes, sha256 }`. */
   async openPhoto(object) {
     const at = (await this.snapshots()).indexOf(object);
-    await this.page.getByRole('button', { name: new RegExp(`^Photo ${at + 1}, .*: Stored$`) }).click();
+    await this.page.getByRole('button', { name: new RegExp(`^Photo ${at + 1}, .* Stored$`) }).click();
     await this.page.getByRole('dialog', { name: /^Photo taken/ }).waitFor();
     await this.page.waitForFunction((id) => window.__handlens.snapshots[id] !== undefined, object);
     return this.page.evaluate((id) => ({ ...window.__handlens.snapshots[id] }), object);
