@@ -14,6 +14,8 @@ pub enum Source {
     Plane,
     /// A plane beyond its outline: the table probably goes on.
     EstimatedPlane,
+    /// Views from several places.
+    Views,
     /// Nothing but a direction; the distance is a guess.
     Distance,
 }

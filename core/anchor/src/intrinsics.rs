@@ -50,6 +50,14 @@ impl Intrinsics {
         DVec3::new(at.x, -at.y, -1.0).normalize()
     }
 
+    /// Whether it is this lens but for what focusing does to it: a fiftieth of its focal length and of the picture's sides.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let near = |a: DVec2, b: DVec2, by: DVec2| (a - b).abs().cmple(by / 50.0).all();
+        self.size == other.size
+            && near(self.focal, other.focal, self.focal)
+            && near(self.centre, other.centre, self.size)
+    }
+
     /// Whether a pixel lies in the picture.
     pub fn sees(&self, pixel: DVec2) -> bool {
         pixel.cmpge(DVec2::ZERO).all() && pixel.cmple(self.size).all()

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use glam::{DMat3, DVec2};
-use handlens_protocol::mark::{Frame, Geometry, MARKS, Mark, Patch, Point, Position, State};
+use handlens_protocol::mark::{Frame, Geometry, LostReason, MARKS, Mark, Patch, Point, Position, State};
 use handlens_protocol::{MarkId, ParticipantId};
 use image::GrayImage;
 
@@ -21,6 +21,8 @@ const ANSWERS: usize = 64;
 const PLANES: usize = 64;
 /// Pictures that are kept and followed at the same time, for those who draw on them.
 pub(crate) const HELD: usize = 4;
+/// Frames further apart than this have no motion in common, µs.
+const PAUSE_US: u64 = 400_000;
 /// Pictures are judged in pixels of one this wide.
 const JUDGED_WIDTH: f64 = 640.0;
 
@@ -63,6 +65,10 @@ struct Placed {
     /// Drawn frame to key frame; they differ when the drawn frame's picture was forgotten.
     carried: Homography,
     carried_px: f64,
+    /// Sides of the drawn frame at working size; another than the newest frame's when the phone was turned since.
+    drawn_size: DVec2,
+    /// Whether the mark is compared with what its author saw, or only carried away from there.
+    compared: bool,
     visual: VisualAnchor,
     world: Option<WorldAnchor>,
     belief: Belief,
@@ -82,8 +88,9 @@ impl Anchors {
     }
 
     /// The camera's pinhole, for any picture size of the same camera. Without it poses say nothing.
+    /// It holds for the frames that follow: what was seen before was seen through the lens before.
     pub fn set_camera(&mut self, camera: Intrinsics, noise: PoseNoise) {
-        self.world.camera = Some(camera);
+        self.world.cameras.set(self.trail.newest_us(), camera);
         self.world.noise = noise;
     }
 
@@ -113,7 +120,9 @@ impl Anchors {
             self.world.poses.push(capture_us, pose);
         }
         let now = Arc::new(Pyramid::of(&frame));
-        let motion = self.flow.observe(now.image());
+        // What moves alike over a long pause may be the next tile.
+        let paused = self.trail.newest_us().is_some_and(|newest_us| capture_us - newest_us > PAUSE_US);
+        let motion = self.flow.observe(now.image()).filter(|_| !paused);
         let moved = motion.map(|motion| motion.map);
         for held in &mut self.held {
             held.anchor.observe(&now, moved, None, true);
@@ -121,8 +130,14 @@ impl Anchors {
         self.frames += 1;
         let searching = self.frames % self.placed.len().max(1);
         for (index, placed) in self.placed.iter_mut().enumerate() {
-            placed.observe(&now, capture_us, moved, &self.world, index == searching);
+            placed.observe(&now, capture_us, moved, &self.world, paused || index == searching);
         }
+        let mut anchors = self
+            .placed
+            .iter_mut()
+            .map(|placed| &mut placed.visual)
+            .chain(self.held.iter_mut().map(|held| &mut held.anchor));
+        anchors.any(VisualAnchor::examine);
         self.trail.push(capture_us, motion, now.clone());
         self.answer(capture_us, now.size());
         Ok(())
@@ -149,8 +164,6 @@ impl Anchors {
         let unknown = Error::Unknown { wanted_us: mark.capture_us };
         let newest_us = self.trail.newest_us().ok_or(unknown)?;
         let now = self.trail.picture(newest_us).ok_or(unknown)?;
-        let size = now.size();
-        let drawn: Vec<DVec2> = mark.geometry.points().iter().map(|p| pixel(*p, size)).collect();
         let held = self.held.iter().find(|held| held.capture_us == mark.capture_us);
         let (seen_us, beside, doubt) = match held {
             Some(held) => (mark.capture_us, held.beside, held.doubt),
@@ -158,13 +171,13 @@ impl Anchors {
         };
         let since = self.trail.since(seen_us);
         let source = if let Some(held) = held {
-            Key::Picture(held.key.clone(), held.anchor.place())
+            Key::Picture(held.key.clone(), held.anchor.place(), held.anchor.is_fresh())
         } else if let Some(key) = self.trail.picture(seen_us) {
-            Key::Picture(key, since.map_or(Homography::IDENTITY, |(map, _)| map))
+            Key::Picture(key, since.map_or(Homography::IDENTITY, |(map, _)| map), since.is_some())
         } else if let Some((map, deviation)) = since {
             let map = map.after(&beside).ok_or(unknown)?;
             match &mark.patch {
-                Some(patch) => Key::Patch(patch_picture(patch, size), map),
+                Some(patch) => Key::Patch(patch_picture(patch, now.size()), map),
                 None => Key::Carried(map, deviation + doubt),
             }
         } else {
@@ -177,14 +190,18 @@ impl Anchors {
                 _ => unknown,
             });
         };
+        // Motion is not known across a turn of the phone, so that whatever is carried keeps its size.
+        let size = if let Key::Picture(key, ..) = &source { key.size() } else { now.size() };
+        let drawn: Vec<DVec2> = mark.geometry.points().iter().map(|p| pixel(*p, size)).collect();
+        let compared = !matches!(source, Key::Carried(..));
         let world = |points: &[DVec2], at_us: u64| {
             let view = self.world.view(at_us, size)?;
             Some(self.world.place(subject(&mark.geometry, points), &view))
         };
         let (points, carried, carried_px, visual, world) = match source {
-            Key::Picture(key, place) => {
+            Key::Picture(key, place, known) => {
                 let points = carried(&drawn, &beside).ok_or(unknown)?;
-                let visual = VisualAnchor::new(&key, &points, place, None);
+                let visual = VisualAnchor::new(&key, &points, place, None).guessed(!known);
                 let world = world(&points, seen_us);
                 (points, beside, WITHIN_95 * doubt, visual, world)
             }
@@ -202,10 +219,12 @@ impl Anchors {
         };
         let visual = if self.unchecked { visual.unchecked() } else { visual };
         let belief = Belief::new(newest_us);
-        let mut placed = Placed { mark, points, carried, carried_px, visual, world, belief };
-        placed.observe(&now, newest_us, None, &self.world, true);
+        let mut placed =
+            Placed { mark, points, carried, carried_px, drawn_size: size, compared, visual, world, belief };
+        // Its place is one in this very frame.
+        placed.observe(&now, newest_us, Some(Homography::IDENTITY), &self.world, true);
         self.placed.push(placed);
-        self.answer(newest_us, size);
+        self.answer(newest_us, now.size());
         Ok(())
     }
 
@@ -250,8 +269,9 @@ impl Anchors {
             let stale = Error::StaleFrame { wanted_us: capture_us, oldest_us };
             return Err(if self.trail.knows(seen_us) || capture_us < oldest_us { stale } else { unknown });
         };
-        let place = self.trail.since(seen_us).map_or(Homography::IDENTITY, |(map, _)| map);
-        let anchor = VisualAnchor::whole(&key, place);
+        let since = self.trail.since(seen_us);
+        let place = since.map_or(Homography::IDENTITY, |(map, _)| map);
+        let anchor = VisualAnchor::whole(&key, place).guessed(since.is_none());
         self.held.push(Held { capture_us, beside, doubt, key, anchor });
         Ok(())
     }
@@ -304,10 +324,10 @@ impl Anchors {
 
 /// What a mark is compared with.
 enum Key {
-    /// The frame it was drawn on, and where that is now.
-    Picture(Arc<Pyramid>, Homography),
+    /// The frame it was drawn on, where that is now, and whether that is known or a guess.
+    Picture(Arc<Pyramid>, Homography, bool),
     /// The mark's patch in an otherwise empty frame, its corners, and where that is now.
-    Patch((Pyramid, DVec2, DVec2), Homography),
+    Patch((Arc<Pyramid>, DVec2, DVec2), Homography),
     /// The newest frame, to which it was carried with so much doubt.
     Carried(Homography, f64),
 }
@@ -316,17 +336,18 @@ impl Placed {
     fn observe(&mut self, now: &Pyramid, capture_us: u64, moved: Option<Homography>, world: &World, search: bool) {
         let size = now.size();
         let view = world.view(capture_us, size);
-        let posed = view.as_ref().and_then(|view| self.world.as_ref()?.map(view));
+        let posed = view.as_ref().and_then(|view| {
+            let anchor = self.world.as_ref()?;
+            Some((anchor.map(view)?, anchor.error_95(view)))
+        });
         let middle = self.middle();
         let before = self.visual.place().apply(middle);
         let sight = self.visual.observe(now, moved, posed, search);
         let to_judged = JUDGED_WIDTH / size.x;
-        let mut posed_px = None;
-        if let (Some(view), Some(anchor)) = (view, &mut self.world) {
-            posed_px = posed.map(|_| anchor.error_95(&view) * to_judged);
-            if sight.verdict == crate::tracker::Verdict::Held {
-                anchor.learn(&view, &sight.map, &world.planes);
-            }
+        if let (Some(view), Some(anchor)) = (view, &mut self.world)
+            && sight.verdict == crate::tracker::Verdict::Held
+        {
+            anchor.learn(&view, &sight.map, &world.planes);
         }
         let inside = |at: DVec2| at.cmpge(DVec2::ZERO).all() && at.cmple(size).all();
         let in_view = self.points.iter().any(|p| sight.map.apply(*p).is_some_and(inside));
@@ -335,8 +356,9 @@ impl Placed {
         self.belief.update(&Evidence {
             capture_us,
             sight: crate::tracker::Sight { deviation, ..sight },
-            posed_px,
+            posed_px: posed.map(|(_, error)| error * to_judged),
             carried_px: self.carried_px * to_judged,
+            compared: self.compared,
             moved_px: moved.map(|_| speed * to_judged),
             in_view,
         });
@@ -349,12 +371,14 @@ impl Placed {
     #[expect(clippy::cast_possible_truncation, reason = "on the wire as f32")]
     fn geometry(&self, size: DVec2) -> MarkGeometry {
         let map = self.visual.place();
-        let lost = matches!(self.belief.state, State::Lost { .. });
-        let whole = map.after(&self.carried).and_then(|map| map.scaled(DVec2::ONE / size));
+        let whole = map.after(&self.carried).and_then(|map| map.normalised(self.drawn_size, size));
+        // What has no map cannot be drawn, whatever is believed of it.
+        let state = if whole.is_some() { self.belief.state } else { State::Lost { reason: LostReason::OutOfView } };
+        let lost = matches!(state, State::Lost { .. });
         let matrix = whole.map_or(DMat3::IDENTITY, |map| map.matrix());
         let position = Position {
             id: self.mark.id,
-            state: self.belief.state,
+            state,
             error_px: self.belief.error_px as f32,
             map: matrix.transpose().to_cols_array().map(|value| value as f32),
             ghost: lost.then(|| ghost(map.apply(self.middle()), size)),
@@ -387,7 +411,7 @@ fn subject(geometry: &Geometry, points: &[DVec2]) -> DVec2 {
 
 /// A patch in its place in an otherwise empty picture, and the corners of what is known.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a picture at most 640 wide")]
-fn patch_picture(patch: &Patch, size: DVec2) -> (Pyramid, DVec2, DVec2) {
+fn patch_picture(patch: &Patch, size: DVec2) -> (Arc<Pyramid>, DVec2, DVec2) {
     let (from, to) = (pixel(patch.from, size), pixel(patch.to, size));
     let (columns, rows) = (usize::from(patch.width), usize::from(patch.height));
     let by = DVec2::new(columns as f64, rows as f64) / (to - from);
@@ -404,5 +428,5 @@ fn patch_picture(patch: &Patch, size: DVec2) -> (Pyramid, DVec2, DVec2) {
     let picture = GrayImage::from_fn(size.x as u32, size.y as u32, |x, y| {
         image::Luma([(grey(DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5)) + 0.5) as u8])
     });
-    (Pyramid::from_image(&picture), from, to)
+    (Arc::new(Pyramid::from_image(&picture)), from, to)
 }

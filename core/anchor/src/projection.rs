@@ -2,6 +2,7 @@
 
 use glam::{DVec2, DVec3};
 
+use crate::hit_test::Source;
 use crate::tracker::Homography;
 use crate::{Hit, Intrinsics, Plane, Pose, Ray};
 
@@ -34,25 +35,30 @@ pub struct Surface {
     pub normal: DVec3,
     /// Standard deviation of its distance from where it was first seen, metres.
     pub deviation_m: f64,
-    /// Where it was first seen from.
+    /// Where it was first seen from, and through which lens.
     pub seen_from: Pose,
+    /// That lens, at the size of the picture it was seen in.
+    pub seen_by: Intrinsics,
+    /// How its distance became known.
+    pub source: Source,
 }
 
 impl Surface {
     /// What a hit lies on.
-    pub fn of(hit: &Hit, seen_from: Pose) -> Self {
-        Self { point: hit.point, normal: hit.normal, deviation_m: hit.deviation_m, seen_from }
+    pub fn of(hit: &Hit, seen_from: Pose, seen_by: Intrinsics) -> Self {
+        let Hit { point, normal, deviation_m, source } = *hit;
+        Self { point, normal, deviation_m, seen_from, seen_by, source }
     }
 
     /// The homography from the picture it was first seen in to the picture of another pose, by four rays on its plane.
     /// `None` when it is seen from behind or edge-on.
     pub fn homography(&self, camera: &Intrinsics, pose: &Pose) -> Option<Homography> {
-        let around = camera.project(self.seen_from.to_camera(self.point))?;
-        let reach = camera.size.max_element() * 0.1;
+        let around = self.seen_by.project(self.seen_from.to_camera(self.point))?;
+        let reach = self.seen_by.size.max_element() * 0.1;
         let mut pairs = [(DVec2::ZERO, DVec2::ZERO); 4];
         for (pair, corner) in pairs.iter_mut().zip([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]) {
             let pixel = around + DVec2::from(corner) * reach;
-            let ray = Ray::through(pixel, camera, &self.seen_from);
+            let ray = Ray::through(pixel, &self.seen_by, &self.seen_from);
             let toward = ray.direction.dot(self.normal);
             let distance = (self.point - ray.origin).dot(self.normal) / toward;
             if !(distance > 0.01 && toward.abs() > 0.05) {
@@ -77,17 +83,22 @@ impl Surface {
         focal * libm::sqrt(shake + depth * depth / 2.0)
     }
 
-    /// The same place on a plane the platform found since, if that is surer than what was known. An anchor only upgrades.
+    /// The same place on a plane the platform found since, if that is surer than what was known. An anchor only upgrades;
+    /// and once its distance was more than a guess, a plane that contradicts it (by three standard deviations) is another
+    /// thing before or behind it.
     pub fn upgraded(&self, plane: &Plane) -> Option<Self> {
         let along = (self.point - self.seen_from.position).try_normalize()?;
         let ray = Ray { origin: self.seen_from.position, direction: along };
         let point = ray.at(plane.distance_along(&ray)?);
         let deviation_m = plane.deviation_m() / along.dot(plane.normal()).abs();
-        (plane.outside(point) == 0.0 && deviation_m < 0.7 * self.deviation_m).then_some(Self {
+        let apart = point.distance(self.point);
+        let agrees = self.source == Source::Distance || apart <= 3.0 * libm::hypot(deviation_m, self.deviation_m);
+        (agrees && plane.outside(point) == 0.0 && deviation_m < 0.7 * self.deviation_m).then_some(Self {
             point,
             normal: plane.normal(),
             deviation_m,
-            seen_from: self.seen_from,
+            source: Source::Plane,
+            ..*self
         })
     }
 }
@@ -95,7 +106,6 @@ impl Surface {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hit_test::Source;
     use glam::DQuat;
     use proptest::prelude::*;
 
@@ -104,20 +114,22 @@ mod tests {
     }
 
     proptest! {
-        /// Any point of the plane, not only the four that made the homography, is drawn where it is seen.
+        /// Any point of the plane, not only the four that made the homography, is drawn where it is seen, also through
+        /// another lens than before.
         #[test]
-        fn a_surface_moves_as_its_points_do(x in 100.0..540.0, y in 60.0..300.0, turn in -0.3..0.3, step in -0.3..0.3) {
+        fn a_surface_moves_as_its_points_do(x in 100.0..540.0, y in 60.0..300.0, turn in -0.3..0.3, step in -0.3..0.3, zoom in 0.4..2.5) {
+            let lens = Intrinsics { focal: camera().focal * zoom, ..camera() };
             let first = Pose { position: DVec3::ZERO, orientation: DQuat::IDENTITY };
             let orientation = DQuat::from_xyzw(libm::sin(turn / 2.0), 0.0, 0.0, libm::cos(turn / 2.0));
             let then = Pose { position: DVec3::new(step, 0.1, 0.05), orientation };
             let normal = DVec3::new(0.2, 0.3, 1.0).normalize();
             let hit = Hit { point: DVec3::new(0.1, 0.05, -1.0), normal, deviation_m: 0.01, source: Source::Plane };
-            let surface = Surface::of(&hit, first);
-            let map = surface.homography(&camera(), &then).expect("seen from its front");
+            let surface = Surface::of(&hit, first, camera());
+            let map = surface.homography(&lens, &then).expect("seen from its front");
             let pixel = DVec2::new(x, y);
             let ray = Ray::through(pixel, &camera(), &first);
             let point = ray.at((hit.point - ray.origin).dot(normal) / ray.direction.dot(normal));
-            let truth = camera().project(then.to_camera(point)).expect("in front");
+            let truth = lens.project(then.to_camera(point)).expect("in front");
             prop_assert!(map.apply(pixel).expect("in front").distance(truth) < 1e-6);
         }
     }
@@ -127,7 +139,7 @@ mod tests {
     fn doubt_grows_with_the_move() {
         let at = |x: f64| Pose { position: DVec3::new(x, 0.0, 0.0), orientation: DQuat::IDENTITY };
         let hit = Hit { point: DVec3::NEG_Z, normal: DVec3::Z, deviation_m: 0.3, source: Source::Distance };
-        let surface = Surface::of(&hit, at(0.0));
+        let surface = Surface::of(&hit, at(0.0), camera());
         let px = |x: f64| surface.deviation_px(&camera(), &at(x), PoseNoise::default());
         assert!(px(0.0) < 1.7 && px(0.05) > 3.0 && px(0.2) > 2.0 * px(0.05));
         let corners = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)].map(|(x, y)| DVec3::new(x, y, -1.2));

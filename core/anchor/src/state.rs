@@ -47,6 +47,8 @@ pub(crate) struct Evidence {
     pub(crate) posed_px: Option<f64>,
     /// 95 % error of where the mark was on its key frame: not 0 when it had to be carried there.
     pub(crate) carried_px: f64,
+    /// Whether what is looked for is what the mark's author saw. Motion alone may have followed something else.
+    pub(crate) compared: bool,
     /// How far the mark moved since the last frame, if that is known, pixels of a picture 640 wide.
     pub(crate) moved_px: Option<f64>,
     /// Whether any point of the mark is in the picture.
@@ -87,7 +89,9 @@ impl Belief {
         }
         let small = self.error_px <= APPROXIMATE_PX;
         let reason = match evidence.sight.verdict {
-            Verdict::Held if self.error_px <= TRACKED_PX && self.regained >= REGAINED => return State::Tracked,
+            Verdict::Held if evidence.compared && self.error_px <= TRACKED_PX && self.regained >= REGAINED => {
+                return State::Tracked;
+            }
             Verdict::Held if small => return State::Approximate,
             Verdict::Held | Verdict::Bare => LostReason::TooLittleTexture,
             Verdict::Hidden => LostReason::Occluded,

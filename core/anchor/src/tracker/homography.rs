@@ -48,11 +48,11 @@ impl Homography {
         Self::from_matrix(self.0.inverse())
     }
 
-    /// The same map for pictures whose sides are `by` times as long.
-    pub fn scaled(&self, by: DVec2) -> Option<Self> {
-        let to = DMat3::from_diagonal(DVec3::new(by.x, by.y, 1.0));
-        let back = DMat3::from_diagonal(DVec3::new(1.0 / by.x, 1.0 / by.y, 1.0));
-        Self::from_matrix(to * self.0 * back)
+    /// The same map in normalised coordinates: from a picture of the size `from` to one of the size `to`.
+    pub fn normalised(&self, from: DVec2, to: DVec2) -> Option<Self> {
+        let enter = DMat3::from_diagonal(from.extend(1.0));
+        let leave = DMat3::from_diagonal((DVec2::ONE / to).extend(1.0));
+        Self::from_matrix(leave * self.0 * enter)
     }
 
     /// How a small square at a pixel is sheared, turned and scaled; `None` beyond the horizon.

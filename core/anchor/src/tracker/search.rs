@@ -6,6 +6,7 @@
 use glam::DVec2;
 
 use super::align::Moments;
+use super::pyramid::Level;
 use super::{Homography, LEVELS, Pyramid, Template};
 
 /// Correlation from which a place is worth a closer look.
@@ -13,31 +14,79 @@ const ALIKE: f64 = 0.6;
 /// Pixels of the template that must be in view.
 const SEEN: usize = 30;
 
+/// The level on which a key frame is searched for other places that look like the template, from which correlation they are
+/// worth a closer look (tiles seen aslant have more than 0.7, other pictures mostly less than 0.6), and how many.
+const REPEATED: usize = 2;
+const REPEATS: f64 = 0.5;
+const PLACES: usize = 4;
+/// A first look takes about so many pixels of the template, and correlation from which the rest is looked at: with so few
+/// it is off by 0.15.
+const GLANCE: usize = 32;
+const PROMISING: f64 = 0.4;
+/// As near as this it is the same place, pixels.
+const NEAR: f64 = 12.0;
+
 /// The place where the template looks most alike, as a shift of `near`.
 pub(crate) fn find(template: &Template, now: &Pyramid, near: &Homography) -> Option<Homography> {
-    let level = now.level(LEVELS - 1);
-    let texels = &template.texels[LEVELS - 1];
     let middle = near.apply(template.middle)?;
-    let outline: Vec<(DVec2, f64)> = texels.iter().filter_map(|t| Some((near.apply(t.at)? - middle, t.grey))).collect();
-    if 2 * outline.len() < SEEN {
-        return None;
+    let alike = alike(template, now.level(LEVELS - 1), LEVELS - 1, |at| Some(near.apply(at)? - middle));
+    let (most, place) = alike.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (most > ALIKE).then(|| Homography::shift(place - middle).after(near)).flatten()
+}
+
+/// The places in its own key frame where the template might be mistaken for what is there, best first, each as a shift.
+pub(crate) fn elsewhere(template: &Template, key: &Pyramid) -> Vec<Homography> {
+    let mut places = alike(template, key.level(REPEATED), REPEATED, |at| Some(at - template.middle));
+    places.retain(|(alike, place)| *alike > REPEATS && place.distance(template.middle) >= NEAR);
+    places.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut peaks: Vec<DVec2> = Vec::new();
+    for (_, place) in places {
+        if peaks.len() < PLACES && peaks.iter().all(|peak| peak.distance(place) >= NEAR) {
+            peaks.push(place);
+        }
     }
-    let mut best = (ALIKE, DVec2::ZERO);
+    peaks.into_iter().map(|place| Homography::shift(place - template.middle)).collect()
+}
+
+/// How alike the places of a level are where enough of the template is in view, of those that a part of it finds promising.
+/// `offset` is where a pixel of the template lies beside its middle.
+fn alike(
+    template: &Template,
+    level: Level<'_>,
+    number: usize,
+    offset: impl Fn(DVec2) -> Option<DVec2>,
+) -> Vec<(f64, DVec2)> {
+    // A place is the centre of a pixel, so that whole pixels beside it are known beforehand.
+    let beside = |at: DVec2, grey: f64| -> Option<(i32, i32, f64)> {
+        let (x, y) = level.index(level.centre(0, 0) + offset(at)?);
+        Some((x, y, grey))
+    };
+    let outline: Vec<(i32, i32, f64)> =
+        template.texels[number].iter().filter_map(|texel| beside(texel.at, texel.grey)).collect();
+    if 2 * outline.len() < SEEN {
+        return Vec::new();
+    }
+    let least = SEEN.max(outline.len() / 2);
+    let step = (outline.len() / GLANCE).max(1);
+    let look = |column: usize, row: usize, step: usize| {
+        let grey = |x: i32, y: i32| {
+            let (x, y) = (column.checked_add_signed(x as isize)?, row.checked_add_signed(y as isize)?);
+            (x < level.width && y < level.height).then(|| level.pixel(x, y))
+        };
+        let mut seen = 0;
+        let pairs = outline.iter().step_by(step).filter_map(|(x, y, key)| Some((*key, grey(*x, *y)?)));
+        let alike = Moments::of(pairs.inspect(|_| seen += 1)).correlation();
+        (seen * step >= least).then_some(alike)
+    };
+    let mut found = Vec::new();
     for row in 0..level.height {
         for column in 0..level.width {
-            let place = level.centre(column, row);
-            let grey = |offset: DVec2| {
-                let (x, y) = level.index(place + offset);
-                let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-                (x < level.width && y < level.height).then(|| level.pixel(x, y))
-            };
-            let mut seen = 0;
-            let pairs = outline.iter().filter_map(|(offset, key)| Some((*key, grey(*offset)?))).inspect(|_| seen += 1);
-            let alike = Moments::of(pairs).correlation();
-            if alike > best.0 && seen >= SEEN.max(outline.len() / 2) {
-                best = (alike, place);
+            if look(column, row, step).is_some_and(|alike| alike > PROMISING)
+                && let Some(alike) = look(column, row, 1)
+            {
+                found.push((alike, level.centre(column, row)));
             }
         }
     }
-    (best.0 > ALIKE).then(|| Homography::shift(best.1 - middle).after(near)).flatten()
+    found
 }

@@ -15,6 +15,8 @@ const PICTURES_US: u64 = 1_000_000;
 /// Frames and pictures at most, whatever the pace.
 const FRAMES: usize = 1_200;
 const PICTURES: usize = 64;
+/// Pictures that are kept however old, for when they come seconds apart.
+const PICTURES_SLOW: usize = 3;
 /// Capture times nearer than this are the same frame: containers round to 1/90 000 s and to whole milliseconds.
 const SAME_US: u64 = 1_000;
 /// Frames further apart than this have nothing to say of one between them, µs.
@@ -49,7 +51,8 @@ impl Trail {
         }
         let first = self.entries.len() - self.pictures;
         for entry in self.entries.iter_mut().skip(first) {
-            if self.pictures <= PICTURES && capture_us - entry.capture_us <= PICTURES_US {
+            let young = self.pictures <= PICTURES && capture_us - entry.capture_us <= PICTURES_US;
+            if young || self.pictures <= PICTURES_SLOW {
                 break;
             }
             entry.picture = None;
@@ -143,6 +146,12 @@ mod tests {
         assert!((deviation - 1.0).abs() < 1e-9);
         assert!(trail.knows(150 * 33_333) && trail.since(149 * 33_333).is_none());
         assert!(!trail.knows(150 * 33_333 + 16_000) && !trail.knows(0));
+        for still in 1..4 {
+            trail.push(newest + still * 3_000_000, None, picture.clone());
+        }
+        assert!(trail.picture(newest + 3_000_000).is_some(), "somebody may still draw on the last but two");
+        assert!(trail.picture(newest).is_none());
+        assert_eq!(trail.entries.iter().filter(|entry| entry.picture.is_some()).count(), trail.pictures);
     }
 
     /// A frame that was skipped lies on the way between its neighbours, and its doubt is said; one in a gap lies nowhere.

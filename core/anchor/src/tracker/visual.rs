@@ -1,5 +1,7 @@
 //! One piece of a key frame, followed.
 
+use std::sync::Arc;
+
 use glam::DVec2;
 
 use super::align::{Aligned, Model, Step};
@@ -34,6 +36,14 @@ const REACH: f64 = 22.0;
 const SPEED: f64 = 0.012;
 /// How much of the difference between two models is doubt.
 const MODEL_DOUBT: f64 = 0.3;
+/// Guesses nearer than this are one, pixels.
+const SAME: f64 = 1.0;
+/// As near to where a pose would have it as this it is not the next tile, pixels.
+const BY_POSE: f64 = 12.0;
+/// The part of the way to the next like place that motion may be in one frame.
+const SLOW: f64 = 0.25;
+/// Frames after which motion alone no longer says which of several alike places is the one.
+const CARRIED: u32 = 5;
 /// Points of a mark that are looked at.
 const PROBES: usize = 12;
 
@@ -82,13 +92,21 @@ pub(crate) struct VisualAnchor {
     home: Homography,
     /// Held in the last frame.
     fresh: bool,
+    /// Frames since it was held.
+    unheld: u32,
+    /// The key frame, until it was examined.
+    unexamined: Option<Arc<Pyramid>>,
+    /// How far away the next place of the key frame is that looks like it, if there is one, pixels.
+    spacing: Option<f64>,
+    /// It repeats, and nobody knows any longer which of these places is the one.
+    adrift: bool,
     check: bool,
 }
 
 impl VisualAnchor {
     /// An anchor for `points` of a key frame (level 0 pixels), which is at `place` in the newest frame. Only what lies within
     /// `bounds` of the key frame is used.
-    pub(crate) fn new(key: &Pyramid, points: &[DVec2], place: Homography, bounds: Option<(DVec2, DVec2)>) -> Self {
+    pub(crate) fn new(key: &Arc<Pyramid>, points: &[DVec2], place: Homography, bounds: Option<(DVec2, DVec2)>) -> Self {
         let (low, high) = bounds.unwrap_or((DVec2::ZERO, key.size()));
         let from = points.iter().copied().reduce(DVec2::min).unwrap_or(low);
         let to = points.iter().copied().reduce(DVec2::max).unwrap_or(high);
@@ -109,14 +127,50 @@ impl VisualAnchor {
             }
             template = around(*reach);
         }
-        Self { template, points: probes, place, home: place, fresh: true, check: true }
+        Self::of(template, probes, place, key)
     }
 
     /// An anchor for a whole frame: what a frozen picture is followed by.
-    pub(crate) fn whole(key: &Pyramid, place: Homography) -> Self {
+    pub(crate) fn whole(key: &Arc<Pyramid>, place: Homography) -> Self {
         let template = Template::new(key, DVec2::ZERO, key.size(), &[]);
         let points = vec![key.size() / 2.0];
-        Self { template, points, place, home: place, fresh: true, check: true }
+        Self::of(template, points, place, key)
+    }
+
+    fn of(template: Template, points: Vec<DVec2>, place: Homography, key: &Arc<Pyramid>) -> Self {
+        let unexamined = Some(Arc::clone(key));
+        let (spacing, unheld) = (None, 0);
+        let (fresh, adrift, check) = (true, false, true);
+        Self { template, points, place, home: place, fresh, unheld, unexamined, spacing, adrift, check }
+    }
+
+    /// Looks, once, whether there are places in the key frame that look like it. `false`: that was known. It takes longer
+    /// than to follow it through a frame, so one anchor a frame has its turn.
+    pub(crate) fn examine(&mut self) -> bool {
+        let Some(key) = self.unexamined.take() else { return false };
+        self.spacing = self.spacing_in(&key);
+        true
+    }
+
+    /// How far from itself it would be found in its own key frame as well, if it would be.
+    fn spacing_in(&self, key: &Pyramid) -> Option<f64> {
+        let away = |guess: &Homography| {
+            let found = self.refine(key, guess, false)?;
+            let held = matches!(self.judge(&found.looks, false), Verdict::Held | Verdict::Hidden);
+            let away = found.aligned.map.apply(self.template.middle)?.distance(self.template.middle);
+            (held && away > BY_POSE).then_some(away)
+        };
+        search::elsewhere(&self.template, key).iter().filter_map(away).min_by(f64::total_cmp)
+    }
+
+    /// Says that its place is a guess: it has to be found like one that was lost.
+    pub(crate) fn guessed(mut self, guessed: bool) -> Self {
+        if guessed {
+            self.examine();
+        }
+        self.fresh = !guessed;
+        self.adrift = guessed && self.spacing.is_some();
+        self
     }
 
     /// Takes the check of appearance away, to show what it is good for.
@@ -130,38 +184,61 @@ impl VisualAnchor {
         self.place
     }
 
+    /// Whether it was held in the newest frame.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
     /// Looks for it in the next frame. `moved` is how the picture moved since the last, `posed` where the phone's pose would
-    /// have it; `search` allows a look all over the picture if it is lost.
+    /// have it and how sure that is (half width of the 95 % error, pixels); `search` allows a look all over the picture if
+    /// it is lost.
     pub(crate) fn observe(
         &mut self,
         now: &Pyramid,
         moved: Option<Homography>,
-        posed: Option<Homography>,
+        posed: Option<(Homography, f64)>,
         search: bool,
     ) -> Sight {
+        let sure = posed.filter(|(_, error)| *error < BY_POSE).map(|(map, _)| map);
+        let posed = posed.map(|(map, _)| map);
         let carried = moved.and_then(|motion| motion.after(&self.place));
         if self.template.textured() < BARE {
-            self.fresh = false;
-            self.place = posed.or(carried).unwrap_or(self.place);
-            return self.sight(Verdict::Bare);
+            return self.lose(Verdict::Bare, posed, carried);
         }
         let was_fresh = self.fresh;
-        let mut guesses: Vec<Homography> = [carried, posed, Some(self.place)].into_iter().flatten().collect();
-        if !was_fresh {
-            guesses.push(self.home);
-            if search {
-                guesses.extend(search::find(&self.template, now, &self.home));
+        let mut guesses = Vec::with_capacity(5);
+        if let Some(spacing) = self.spacing {
+            // Among tiles only a sure pose says which of them it is, or what is known of the motion: for a while, and while
+            // it is too slow to be mistaken for its opposite.
+            let middle = self.template.middle;
+            let moved = carried.and_then(|carried| Some(carried.apply(middle)?.distance(self.place.apply(middle)?)));
+            self.adrift |= self.unheld > CARRIED || moved.is_none_or(|moved| moved > SLOW * spacing);
+            guesses.extend(sure.or(carried.filter(|_| !self.adrift)));
+        } else {
+            guesses.extend([carried, posed, Some(self.place)].into_iter().flatten());
+            if !was_fresh {
+                guesses.push(self.home);
+                if search {
+                    guesses.extend(search::find(&self.template, now, &self.home));
+                }
             }
         }
         let mut ranked: Vec<(f64, Homography)> =
             guesses.iter().filter_map(|guess| Some((self.look(now, 2).correlation(guess)?, *guess))).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut missed = if ranked.is_empty() { Verdict::Away } else { Verdict::Missed };
+        // A camera that rests has the same guess by motion, by where it was and by where it was seen well.
+        ranked.dedup_by(|(_, one), (_, other)| self.is_same(one, other, SAME));
+        let mut missed = match (self.adrift, ranked.is_empty()) {
+            (true, _) => Verdict::Bare,
+            (false, true) => Verdict::Away,
+            (false, false) => Verdict::Missed,
+        };
         for (_, guess) in ranked.iter().take(2) {
             let Some(refined) = self.refine(now, guess, was_fresh) else { continue };
-            let verdict = if self.check { self.judge(&refined.looks, was_fresh) } else { Verdict::Held };
-            match verdict {
-                Verdict::Held | Verdict::Hidden => {
+            match self.judge(&refined.looks, was_fresh) {
+                Verdict::Held | Verdict::Hidden
+                    if self.spacing.is_some() && !self.is_same(&refined.aligned.map, guess, BY_POSE) => {}
+                verdict @ (Verdict::Held | Verdict::Hidden) => {
                     // From where it was lost to where it is found again is no speed.
                     let before = if was_fresh { self.place } else { refined.aligned.map };
                     let deviation = self.doubt(&refined, &before);
@@ -170,16 +247,30 @@ impl VisualAnchor {
                     if refined.looks.agreeing as f64 >= well && refined.looks.sharpness > SHARP {
                         self.home = refined.aligned.map;
                     }
-                    self.fresh = true;
+                    (self.fresh, self.adrift, self.unheld) = (true, false, 0);
                     return Sight { deviation, ..self.sight(verdict) };
                 }
-                Verdict::Blurred | Verdict::Away => missed = verdict,
+                verdict @ (Verdict::Blurred | Verdict::Away) => missed = verdict,
                 Verdict::Missed | Verdict::Bare => {}
             }
         }
+        self.lose(missed, posed, carried)
+    }
+
+    fn lose(&mut self, verdict: Verdict, posed: Option<Homography>, carried: Option<Homography>) -> Sight {
         self.fresh = false;
+        self.unheld += 1;
         self.place = posed.or(carried).unwrap_or(self.place);
-        self.sight(missed)
+        self.sight(verdict)
+    }
+
+    /// Whether two maps bring the template to the same place.
+    fn is_same(&self, one: &Homography, other: &Homography, px: f64) -> bool {
+        let Template { middle, reach, .. } = self.template;
+        [middle, middle + reach].iter().all(|at| match (one.apply(*at), other.apply(*at)) {
+            (Some(a), Some(b)) => a.distance(b) < px,
+            _ => false,
+        })
     }
 
     fn look<'a>(&'a self, now: &'a Pyramid, level: usize) -> Step<'a> {
@@ -245,6 +336,9 @@ impl VisualAnchor {
     }
 
     fn judge(&self, looks: &Looks, fresh: bool) -> Verdict {
+        if !self.check {
+            return Verdict::Held;
+        }
         if looks.judged < BARE {
             return Verdict::Away;
         }

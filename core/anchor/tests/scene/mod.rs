@@ -65,6 +65,8 @@ pub struct Script {
     pub light: &'static [f64],
     /// How much the hand that holds the camera shakes, 1 as usual.
     pub shake: f64,
+    /// The picture is the same tile over and over, each 5 cm wide.
+    pub tiles: bool,
 }
 
 pub struct Scene {
@@ -130,6 +132,23 @@ fn picture(seed: u64) -> Vec<f32> {
     out
 }
 
+/// The first tile everywhere.
+fn lay_tiles(out: &mut [f32]) {
+    const SIDE: usize = (FINE * 0.05) as usize;
+    let (width, height) = PICTURE;
+    let (left, top) = (width / 2, height / 2);
+    let tile: Vec<f32> = (0..SIDE * SIDE).map(|at| out[(top + at / SIDE) * width + left + at % SIDE]).collect();
+    for y in 0..height {
+        for x in 0..width {
+            // With a joint round each, as tiles have.
+            let (column, row) = (x % SIDE, y % SIDE);
+            let joint = column < 6 || row < 6;
+            out[y * width + x] = if joint { 190.0 } else { tile[row * SIDE + column] };
+        }
+    }
+    soften(out, width, height);
+}
+
 /// A lens has no infinitely sharp edges.
 fn soften(out: &mut [f32], width: usize, height: usize) {
     let before = out.to_vec();
@@ -161,7 +180,11 @@ impl Scene {
         let mut skin = vec![0.0_f32; 400 * 400];
         soft_noise(&mut dice, 400, 400, 60, 12.0, &mut skin);
         soft_noise(&mut dice, 400, 400, 9, 7.0, &mut skin);
-        Self { picture: picture(seed), skin, script, waves, noise: Dice::new(seed ^ 0x5555), drift: DVec3::ZERO }
+        let mut picture = picture(seed);
+        if script.tiles {
+            lay_tiles(&mut picture);
+        }
+        Self { picture, skin, script, waves, noise: Dice::new(seed ^ 0x5555), drift: DVec3::ZERO }
     }
 
     pub fn camera() -> Intrinsics {

@@ -78,6 +78,10 @@ impl Follower {
             return None;
         }
         self.newest_us = capture_us;
+        for frame_us in self.held.iter().filter(|held| held.saturating_add(LATE_US) >= capture_us) {
+            // Asked for before it was looked at. Others are held already, or refused for good.
+            let _ = self.anchors.hold(*frame_us);
+        }
         for mark in self.marks.iter().filter(|mark| self.waiting.contains(&mark.id)) {
             place(&mut self.anchors, mark, &mut self.placed);
         }
