@@ -154,11 +154,12 @@ impl Visit {
     }
 
     /// Seals a photograph into the vault, with the marks and their places on it, and returns when it is durable. It is sent
-    /// from there by the [`Outbox`], as soon as the server knows that photos are allowed ([`Self::allow`]).
+    /// from there by the [`Outbox`], as soon as the server knows that photos are allowed ([`Self::allow`]). What the JPEG
+    /// says beside the picture (EXIF: place, time, device) is taken away before; which way is up stays.
     ///
     /// # Errors
-    /// Nothing was kept: [`Error::NoVault`], [`Error::NotJoined`], [`Error::Answered`], [`Error::Photo`], [`Error::Vault`],
-    /// [`Error::Stopping`].
+    /// Nothing was kept: [`Error::NoVault`], [`Error::NotJoined`], [`Error::Answered`], [`Error::Jpeg`], [`Error::Photo`],
+    /// [`Error::Vault`], [`Error::Stopping`].
     pub async fn photo(&self, photo: Photo) -> Result<Taken, Error> {
         let outbox = self.outbox.as_ref().ok_or(Error::NoVault)?;
         snapshot::keep(&self.album, outbox, photo).await

@@ -50,6 +50,9 @@ pub enum Error {
     /// The photo was not kept.
     #[error("the photo was not kept: {0}")]
     Vault(#[source] handlens_vault::Error),
+    /// The photo is no JPEG that can be sent.
+    #[error("the photo was not kept: {0}")]
+    Jpeg(#[source] handlens_media::still::Error),
     /// What is said of a photo does not fit.
     #[error("the photo was not kept: {0}")]
     Photo(#[source] handlens_protocol::snapshot::Invalid),

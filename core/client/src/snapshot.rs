@@ -1,10 +1,12 @@
 //! A photo of this visit: with the marks that were on it, sealed into the vault before anybody is told, then on its way.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
+use handlens_media::still;
 use handlens_protocol::api::GuestView;
 use handlens_protocol::limits::PUBLIC_KEY_BYTES;
 use handlens_protocol::mark::{self, Mark, MarkSet};
@@ -30,7 +32,6 @@ const RECORDS: usize = 64;
 const PLACING: Duration = Duration::from_millis(500);
 
 /// A photograph that was just taken with the camera of this visit.
-#[derive(Debug)]
 pub struct Photo {
     /// The request it answers, if there was one.
     pub request: Option<RequestId>,
@@ -42,6 +43,12 @@ pub struct Photo {
     pub height: u32,
     /// When it was taken: [`crate::capture_us`]. Of a frame that was also pushed into the camera, its marks are known.
     pub capture_us: u64,
+}
+
+impl fmt::Debug for Photo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Photo").field("request", &self.request).field("bytes", &self.jpeg.len()).finish_non_exhaustive()
+    }
 }
 
 /// What was kept.
@@ -68,6 +75,8 @@ struct State {
     me: Option<ParticipantId>,
     marks: Vec<Mark>,
     records: VecDeque<Arc<mark::Frame>>,
+    /// Requests that have their photo, also when it left the vault since and the server did not say so yet.
+    answered: HashSet<RequestId>,
 }
 
 impl Album {
@@ -118,29 +127,60 @@ impl Album {
         state.marks.iter().map(place).collect()
     }
 
+    /// Takes a request to answer it; `false` when somebody else has, or had.
+    fn claim(&self, request: RequestId) -> bool {
+        self.state().answered.insert(request)
+    }
+
+    fn unclaim(&self, request: RequestId) {
+        self.state().answered.remove(&request);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Seals a photo into the vault, and lets the outbox know.
-pub(crate) async fn keep(album: &Album, outbox: &Outbox, photo: Photo) -> Result<Taken, Error> {
+pub(crate) async fn keep(album: &Arc<Album>, outbox: &Arc<Outbox>, photo: Photo) -> Result<Taken, Error> {
     let Photo { request, jpeg, width, height, capture_us } = photo;
     let jpeg = Zeroizing::new(jpeg);
+    let jpeg = Zeroizing::new(still::bare(&jpeg).map_err(Error::Jpeg)?);
     let recipient = album.recipient().ok_or(Error::NotJoined)?;
     let taken_us = clock::unix_us().saturating_sub(clock::capture_us().saturating_sub(capture_us));
     let marks = album.placed(capture_us).await;
     let plaintext = encode(About { v: 1, capture_us, taken_us, width, height, marks }, &jpeg)?;
     let (bytes, sha256) = (plaintext.len() as u64, Sha256::digest(&*plaintext).into());
-    let vault = Arc::clone(outbox.vault());
+    let (album, outbox) = (Arc::clone(album), Arc::clone(outbox));
+    // Goes to its end also when the caller does not wait for it: what was kept is sent.
     let kept = spawn_blocking(move || {
-        // Asked again after a kill: the answer may be here already.
-        let answered = request.is_some() && vault.pending()?.ready.iter().any(|kept| kept.request == request);
-        if answered { Ok(None) } else { vault.keep(&recipient, request, plaintext, clock::unix_us()).map(Some) }
+        if request.is_some_and(|request| !album.claim(request)) {
+            return Err(Error::Answered);
+        }
+        let kept = seal(outbox.vault(), &recipient, request, plaintext);
+        match (&kept, request) {
+            (Ok(_), _) => outbox.again(),
+            (Err(Error::Answered), _) | (Err(_), None) => {}
+            (Err(_), Some(request)) => album.unclaim(request),
+        }
+        kept
     });
-    let object = kept.await.map_err(|_| Error::Stopping)?.map_err(Error::Vault)?.ok_or(Error::Answered)?;
-    outbox.again();
+    let object = kept.await.map_err(|_| Error::Stopping)??;
     Ok(Taken { object, bytes, sha256 })
+}
+
+fn seal(
+    vault: &Vault,
+    recipient: &Recipient,
+    request: Option<RequestId>,
+    plaintext: Zeroizing<Vec<u8>>,
+) -> Result<ObjectId, Error> {
+    // Asked again after a kill: the answer may be here already.
+    let pending = vault.pending().map_err(Error::Vault)?;
+    if request.is_some() && pending.ready.iter().any(|kept| kept.request == request) {
+        return Err(Error::Answered);
+    }
+    vault.keep(recipient, request, plaintext, clock::unix_us()).map_err(Error::Vault)
 }
 
 /// A new login for what waits already.

@@ -2,8 +2,11 @@
 //!
 //! JPEG knows one colour, BT.601 over the full range (JFIF 1.02), so every [`Colour`] goes through RGB.
 
+mod bare;
+
 use std::io::Cursor;
 
+pub use bare::bare;
 use image::{ImageDecoder, ImageReader, Limits};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
@@ -33,6 +36,9 @@ pub enum Error {
     /// The frame is none.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// Its segments make no JPEG.
+    #[error("this is no whole JPEG")]
+    Segments,
     /// Not a JPEG, or a broken one.
     #[error("this is no JPEG that can be read: {0}")]
     Decode(#[from] image::ImageError),
