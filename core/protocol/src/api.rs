@@ -3,6 +3,8 @@
 //! Requests take `Phi` and `Secret` where a value must not print; answers that carry ePHI are only given by routes that
 //! write a log entry for the reading. Unknown keys in a request are refused.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::consent::{Decision, Purpose};
@@ -31,6 +33,22 @@ macro_rules! answer {
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(ToSchema))]
         pub struct $name { $($body)* }
+    )*};
+}
+
+/// Answers with what identifies a patient or opens a door: they are sent, and do not print.
+macro_rules! private_answer {
+    ($($(#[$doc:meta])* pub struct $name:ident { $($body:tt)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(ToSchema))]
+        pub struct $name { $($body)* }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
     )*};
 }
 
@@ -181,7 +199,9 @@ answer! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub next: Option<u64>,
     }
+}
 
+private_answer! {
     /// A line of the list.
     pub struct SessionSummary {
         /// The session.
@@ -227,7 +247,9 @@ answer! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub me: Option<ParticipantId>,
     }
+}
 
+answer! {
     /// One link, without its secret.
     pub struct InviteView {
         /// The invite.
@@ -254,7 +276,9 @@ answer! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub participant: Option<ParticipantId>,
     }
+}
 
+private_answer! {
     /// `POST /api/sessions/{session}/invites`: the link is shown this once; only its hash is stored.
     pub struct InviteCreated {
         /// The invite.
@@ -262,7 +286,9 @@ answer! {
         /// `https://…/j#…`, the secret in the fragment.
         pub link: String,
     }
+}
 
+answer! {
     /// A message of `GET /api/sessions/{session}/events` (server-sent events, event name `state`): whole each time.
     pub struct StaffEvent {
         /// What everybody sees.
@@ -270,7 +296,9 @@ answer! {
         /// Its links.
         pub invites: Vec<InviteView>,
     }
+}
 
+private_answer! {
     /// `GET /api/sessions/{session}/note`.
     pub struct Note {
         /// ePHI; empty before the first writing.
@@ -278,7 +306,9 @@ answer! {
         /// 0 before the first writing.
         pub revision: u64,
     }
+}
 
+answer! {
     /// `PUT /api/sessions/{session}/note`.
     pub struct NoteWritten {
         /// The new revision.
@@ -477,9 +507,11 @@ answer! {
         /// Raw r‖s over [`crate::snapshot::RECEIPT_DOMAIN`] and [`crate::snapshot::receipt_fields`], base64url.
         pub signature: String,
     }
+}
 
-    // ---- realtime -------------------------------------------------------------------------------------------------
+// ---- realtime -----------------------------------------------------------------------------------------------------
 
+private_answer! {
     /// `POST /api/sessions/{session}/tickets` (staff) and `POST /api/guest/tickets` (admitted guest).
     pub struct Ticket {
         /// Single use, 10 s. Offered as the WebTransport sub-protocol `handlens-ticket.<ticket>`, or in raw QUIC as the
@@ -497,5 +529,37 @@ answer! {
         pub subscribe: Vec<String>,
         /// Purposes of `publish`, in the same order.
         pub purposes: Vec<broadcast::Purpose>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer with a patient or a key in it shows neither in a log line that prints it, nor one inside another.
+    #[test]
+    fn private_answers_do_not_print() {
+        let note = Note { text: "Ada Example".to_owned(), revision: 3 };
+        let ticket = Ticket {
+            ticket: "hunter2".to_owned(),
+            udp_url: String::new(),
+            certificate_sha256: Vec::new(),
+            websocket_url: String::new(),
+            publish: Vec::new(),
+            subscribe: Vec::new(),
+            purposes: Vec::new(),
+        };
+        let line = SessionSummary {
+            id: SessionId::from_bytes([1; 16]),
+            title: "Ada's pump".to_owned(),
+            patient_name: "Ada Example".to_owned(),
+            phase: Phase::Waiting,
+            technician: String::new(),
+            created_us: 0,
+            ended_us: None,
+        };
+        let printed = format!("{note:?} {ticket:#?} {:?}", SessionList { sessions: vec![line], next: None });
+        assert!(!printed.contains("Ada") && !printed.contains("hunter2"), "{printed}");
+        assert!(printed.contains("Ticket(…)"), "a control");
     }
 }
