@@ -147,7 +147,10 @@ pub async fn consent(app: &App, permit: &GuestPermit, request: &Consent) -> Resu
     };
     let now_us = change.now_us();
     if !participant::decide(change.db(), guest.id, &stored, now_us).await? {
-        return Err(Problem::new(Kind::StaleStatement, "This answer was given before. Choose again."));
+        return Err(Problem::new(
+            Kind::StaleStatement,
+            "This answer was given before, or is older than your last. Choose again.",
+        ));
     }
     let action = if granting { Action::ConsentGrant } else { Action::ConsentRevoke };
     write(&mut change, permit, action, ("consent", request.purpose.as_str().to_owned())).await?;

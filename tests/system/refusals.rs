@@ -316,6 +316,27 @@ async fn a_redemption_is_signed() {
     house.server.shutdown().await;
 }
 
+/// A grant that was signed before its withdrawal and arrives after it changes nothing: what a person said last holds. A
+/// withdrawal is never too late, and a grant after it is one.
+#[tokio::test]
+async fn a_grant_that_comes_after_its_withdrawal_is_too_late() {
+    let (house, sam) = House::new().await;
+    let session = sam.open_session().await;
+    let ada = house.guest(&sam, &session).await;
+    let said = async |decision, at_us| {
+        ada.person.post("/api/guest/consents", ada.statement(Purpose::Camera, decision, at_us)).await
+    };
+    let granted = async || ada.person.get("/api/guest").await.ok().body["grants"] == json!(["camera"]);
+    said(Decision::Revoke, NOON_US + 2).await.ok();
+    said(Decision::Grant, NOON_US + 1).await.refused("stale-statement");
+    assert!(!granted().await);
+    said(Decision::Grant, NOON_US + 3).await.ok();
+    assert!(granted().await);
+    said(Decision::Revoke, NOON_US).await.ok();
+    assert!(!granted().await);
+    house.server.shutdown().await;
+}
+
 /// A consent is this person's, over the words they saw, for one purpose, once. Nobody else can make one.
 #[tokio::test]
 async fn a_consent_is_the_persons_own() {

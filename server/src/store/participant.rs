@@ -215,8 +215,21 @@ pub async fn by_token(
     .transpose()
 }
 
-/// Keeps a statement and puts it in force. `false`: its nonce was seen before.
+/// Keeps a statement and puts it in force. `false`: its nonce was seen before, or it is a grant that was signed before the
+/// last withdrawal and only arrived after it. A withdrawal is never too late.
 pub async fn decide(db: &mut AnyConnection, who: ParticipantId, new: &Consent<'_>, now_us: u64) -> Result<bool, Error> {
+    let withdrawn = sqlx::query(
+        "SELECT 1 FROM consent WHERE participant = $1 AND purpose = $2 AND decision = $3 AND expires_us > $4 LIMIT 1",
+    )
+    .bind(who.to_string())
+    .bind(new.purpose.as_str())
+    .bind(Decision::Revoke.as_str())
+    .bind(signed(new.expires_us))
+    .fetch_optional(&mut *db)
+    .await?;
+    if withdrawn.is_some() && matches!(new.decision, Decision::Grant) {
+        return Ok(false);
+    }
     let kept = sqlx::query(
         "INSERT INTO consent (participant, nonce, purpose, decision, wording_sha256, language, expires_us, signature, at_us, in_force)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) ON CONFLICT (participant, nonce) DO NOTHING",
