@@ -31,9 +31,9 @@ impl Process {
     }
 
     /// The same at its most talkative, into a file.
-    pub async fn start_logged(folder: &Path, log: &Path) -> Self {
+    pub async fn start_logged(folder: &Path, log: &Path, flags: &[&str]) -> Self {
         let mut command = handlens(folder, &["serve"]);
-        command.args(["--listen", "127.0.0.1:0"]);
+        command.args(["--listen", "127.0.0.1:0"]).args(flags);
         logged(&mut command, log);
         Self::run(command, folder).await
     }
@@ -168,7 +168,7 @@ fn handlens(folder: &Path, arguments: &[&str]) -> Command {
 
 fn logged(command: &mut Command, log: &Path) {
     let log = File::options().create(true).append(true).open(log).unwrap();
-    command.env("HANDLENS_LOG", "debug").stderr(log);
+    command.env("HANDLENS_LOG", "trace").stderr(log);
 }
 
 #[allow(clippy::disallowed_methods, reason = "the test runner says where the program is")]

@@ -15,7 +15,6 @@ use handlens_client::{Client, Config, Event, FileKey, Folder, Life, Outbox, Over
 use handlens_media::Size;
 use handlens_protocol::RequestId;
 use handlens_protocol::consent::Purpose;
-use tracing_subscriber::EnvFilter;
 
 use lens::{Lens, Shot};
 use record::{Recorder, Told};
@@ -80,7 +79,7 @@ const USELESS: u8 = 4;
 
 /// `handlens join`.
 pub(crate) fn run(command: &Join) -> ExitCode {
-    log_to_stderr();
+    crate::log::start("warn");
     let json = command.json;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime");
     match runtime.and_then(|runtime| runtime.block_on(join(command))) {
@@ -254,11 +253,4 @@ async fn stopped() -> Result<()> {
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await?;
     Ok(())
-}
-
-#[allow(clippy::disallowed_methods, reason = "the log level is the environment's")]
-fn log_to_stderr() {
-    // moq-net warns at every ordinary close.
-    let filter = std::env::var("HANDLENS_LOG").unwrap_or_else(|_| "warn,moq_net=error".to_owned());
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter)).init();
 }

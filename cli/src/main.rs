@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 mod audit;
 #[cfg(feature = "join")]
 mod join;
+#[cfg(any(feature = "join", feature = "serve"))]
+mod log;
 #[cfg(feature = "serve")]
 mod serve;
 

@@ -11,7 +11,6 @@ use handlens_server::clock::Clock;
 use handlens_server::config::{Config, Layer};
 use handlens_server::{Server, export, identity};
 use ipnet::IpNet;
-use tracing_subscriber::EnvFilter;
 use url::Url;
 
 /// Runs the server: one process, one TCP and one UDP port, one folder.
@@ -106,13 +105,13 @@ impl Settings {
 
 /// `handlens serve`.
 pub(crate) fn run(command: Serve) -> ExitCode {
-    log_to_stderr("info");
+    crate::log::start("info");
     finish(command.settings.finish().and_then(|config| runtime()?.block_on(serve(config))))
 }
 
 /// `handlens admin`.
 pub(crate) fn admin(command: Admin) -> ExitCode {
-    log_to_stderr("warn");
+    crate::log::start("warn");
     finish(match command {
         Admin::Recover { settings } => settings.finish().and_then(|config| runtime()?.block_on(recover(config))),
         Admin::Vkey { settings } => settings.finish().and_then(|config| runtime()?.block_on(vkey(config))),
@@ -121,7 +120,7 @@ pub(crate) fn admin(command: Admin) -> ExitCode {
 
 /// `handlens audit export`.
 pub(crate) fn export_log(settings: Settings, out: &Path) -> ExitCode {
-    log_to_stderr("warn");
+    crate::log::start("warn");
     finish(settings.finish().and_then(|config| runtime()?.block_on(write_export(config, out))))
 }
 
@@ -245,13 +244,6 @@ fn remove(path: &Path) -> Result<()> {
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
-}
-
-#[allow(clippy::disallowed_methods, reason = "the log level is the environment's")]
-fn log_to_stderr(default: &str) {
-    // moq-net warns at every ordinary close.
-    let filter = std::env::var("HANDLENS_LOG").unwrap_or_else(|_| format!("{default},moq_net=error"));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter)).init();
 }
 
 fn finish(result: Result<()>) -> ExitCode {

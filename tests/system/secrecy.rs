@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
+use std::net::UdpSocket;
 use std::path::Path;
 
 use handlens_protocol::consent::{Decision, Purpose};
@@ -123,7 +124,7 @@ async fn the_folder_holds_no_photo_in_the_clear() {
 async fn a_visit_leaves_nothing_in_the_clear() {
     let folder = tempfile::tempdir().unwrap();
     let (served, joined) = (folder.path().join("serve.log"), folder.path().join("join.log"));
-    let server = Process::start_logged(folder.path(), &served).await;
+    let server = Process::start_logged(folder.path(), &served, &[]).await;
     let session = json!({
         "title": SECRETS[3], "agenda": SECRETS[4], "description": SECRETS[5],
         "patient_name": SECRETS[0], "patient_phone": SECRETS[1], "patient_email": SECRETS[2],
@@ -165,17 +166,46 @@ async fn a_visit_leaves_nothing_in_the_clear() {
     let cookie = room.sam.cookie().unwrap().split_once('=').unwrap().1;
     let secrets = [link.split_once('#').unwrap().1, cookie, PASSWORD, ticket["ticket"].as_str().unwrap()];
     needles.extend(secrets.map(|secret| ("a secret".to_owned(), secret.as_bytes().to_vec())));
+    needles.extend(opens());
     let pieces = plaintext.chunks_exact(8_000).map(|piece| ("a piece of the photo".to_owned(), piece[..24].to_vec()));
     needles.extend(pieces);
     let root = room.folder.path();
     assert_eq!(search(root, &needles), Vec::<String>::new());
 
     // The controls: both logged, and what is planted in a log, the server's folder and the phone's is found.
-    assert_eq!(search(root, &[("a level".to_owned(), b"DEBUG".to_vec())]).len(), 2);
+    assert_eq!(search(root, &[("a level".to_owned(), b"TRACE".to_vec())]).len(), 2);
     std::fs::write(&served, format!("DEBUG patient={}", SECRETS[0])).unwrap();
     std::fs::write(root.join("data/planted"), SECRETS[1]).unwrap();
     std::fs::write(state.join("planted"), &plaintext[..24]).unwrap();
     assert_eq!(search(root, &needles).len(), 3);
+}
+
+/// Where UDP is blocked a cookie opens a WebSocket, and libraries that carry it print what they carry if they are let.
+#[tokio::test]
+async fn a_websocket_leaves_no_cookie_in_the_log() {
+    // Clients are told a port that takes packets and never answers.
+    let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let announced = mute.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let (served, joined) = (folder.path().join("serve.log"), folder.path().join("join.log"));
+    let server = Process::start_logged(folder.path(), &served, &["--udp-announce", &announced]).await;
+    let room = Room::of(server, folder, json!({"title": "Visit"})).await;
+    let link = room.link().await;
+    let mut phone = Phone::start_logged(&link, &[], &joined);
+    let participant = phone.until("joined").await["participant"].as_str().unwrap().to_owned();
+    room.admit(&participant).await;
+    assert_eq!(phone.until("live").await["via"], "websocket");
+    assert_eq!(phone.stop().await.0, Some(0));
+
+    let mut needles = opens();
+    needles.push(("the link's secret".to_owned(), link.split_once('#').unwrap().1.as_bytes().to_vec()));
+    assert_eq!(search(room.folder.path(), &needles), Vec::<String>::new());
+    assert_eq!(search(room.folder.path(), &[("a level".to_owned(), b"DEBUG".to_vec())]).len(), 2, "both logged");
+}
+
+/// What stands before a phone's cookie and ticket, whose values only it knows.
+fn opens() -> Vec<(String, Vec<u8>)> {
+    ["handlens-guest=", "handlens-ticket."].map(|name| (name.to_owned(), name.as_bytes().to_vec())).to_vec()
 }
 
 /// What identifies a patient in requests that are refused: as a value, as a name, as another type, too long, in a path, in a
