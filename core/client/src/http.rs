@@ -31,6 +31,9 @@ use crate::tls;
 const ANSWER_BYTES: usize = 256 * 1024;
 /// Longer than a request takes on any network a call is possible on; the visit's own patience is a little longer.
 const REQUEST: Duration = Duration::from_secs(10);
+/// A connection that carries a stream is asked so often whether it is alive, and has so long to say so: a phone that changed
+/// its network would else wait for the silence below.
+const ALIVE: Duration = Duration::from_secs(5);
 /// The server says something on an event stream every 15 s.
 const EVENTS_SILENCE: Duration = Duration::from_secs(40);
 /// The guest's cookie.
@@ -75,6 +78,8 @@ impl Http {
             .user_agent(concat!("handlens/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(REQUEST)
+            .http2_keep_alive_interval(ALIVE)
+            .http2_keep_alive_timeout(ALIVE)
             .build()?;
         Ok(Self { client, origin: link.origin().clone(), cookie: Mutex::default(), offset_us: AtomicI64::new(0) })
     }
@@ -119,10 +124,6 @@ impl Http {
         parse(&whole(response).await?)
     }
 
-    pub(crate) async fn view(&self) -> Result<GuestView, Failure> {
-        self.ask(Method::GET, "/api/guest", None).await
-    }
-
     pub(crate) async fn ticket(&self) -> Result<Ticket, Failure> {
         self.ask(Method::POST, "/api/guest/tickets", Some(&json!({}))).await
     }
@@ -142,8 +143,12 @@ impl Http {
     /// Opens the waiting room's events.
     pub(crate) async fn events(&self) -> Result<Events, Failure> {
         let request = self.request(Method::GET, "/api/guest/events", None)?;
-        let response = timeout(REQUEST, request.send()).await.map_err(|_| Failure::Unreachable)?;
-        let response = self.accepted(response.map_err(|_| Failure::Unreachable)?).await?;
+        // Also a refusal has a body that may never come.
+        let opened = timeout(REQUEST, async {
+            let response = request.send().await.map_err(|_| Failure::Unreachable)?;
+            self.accepted(response).await
+        });
+        let response = opened.await.map_err(|_| Failure::Unreachable)??;
         Ok(Events { stream: response.bytes_stream().boxed(), parser: Parser::default(), whole: VecDeque::new() })
     }
 

@@ -19,7 +19,7 @@ use handlens_protocol::{ObjectId, SessionId};
 use handlens_upload::{Answer, Input, Output, Request, RequestNumber, Stopped, Upload};
 use handlens_vault::{Kept, Vault, VerifiedReceipt};
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
+use tokio::task::{self, AbortHandle, JoinError, JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
 use crate::clock;
@@ -124,12 +124,19 @@ struct Task {
     told: mpsc::UnboundedSender<Sent>,
     idle: watch::Sender<u64>,
     network: watch::Sender<()>,
-    under_way: JoinSet<(SessionId, Sent)>,
-    /// The sessions with an object on its way.
-    busy: HashMap<SessionId, ObjectId>,
+    under_way: JoinSet<Sent>,
+    busy: HashMap<task::Id, Job>,
     /// What is not tried again until somebody says so.
     stopped: HashSet<ObjectId>,
     /// How often somebody said so.
+    asked: u64,
+}
+
+/// An object on its way, the only one of its session.
+struct Job {
+    session: SessionId,
+    object: ObjectId,
+    /// How often somebody had said so when it began.
     asked: u64,
 }
 
@@ -148,24 +155,30 @@ impl Task {
                     }
                     None => return,
                 },
-                Some(done) = self.under_way.join_next(), if !self.under_way.is_empty() => match done {
-                    Ok((session, sent)) => {
-                        self.busy.remove(&session);
-                        if let Sent::Stopped(object, why) = sent {
-                            tracing::warn!(%object, %why, "a photo was not sent; it is kept");
-                            self.stopped.insert(object);
-                        }
-                        // Nobody has to listen.
-                        let _ = self.told.send(sent);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "an upload broke off");
-                        self.busy.clear();
-                        self.under_way.abort_all();
-                    }
-                },
+                Some(done) = self.under_way.join_next_with_id(), if !self.under_way.is_empty() => self.done(done),
             }
         }
+    }
+
+    fn done(&mut self, done: Result<(task::Id, Sent), JoinError>) {
+        let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(Job { object, asked, .. }) = self.busy.remove(&id) else { return };
+        let sent = done.map_or_else(
+            |error| {
+                tracing::error!(%object, %error, "an upload broke off");
+                Sent::Stopped(object, Stopped::Unreadable)
+            },
+            |(_, sent)| sent,
+        );
+        if let Sent::Stopped(object, why) = sent {
+            tracing::warn!(%object, %why, "a photo was not sent; it is kept");
+            // What somebody said while it was refused counts for it too.
+            if asked == self.asked {
+                self.stopped.insert(object);
+            }
+        }
+        // Nobody has to listen.
+        let _ = self.told.send(sent);
     }
 
     /// Begins whatever can be, one object of each session, in order.
@@ -183,14 +196,15 @@ impl Task {
             tracing::warn!(object = ?damaged.object, "a photo is damaged and cannot be sent");
         }
         for kept in pending.ready {
-            if !self.busy.contains_key(&kept.session) && !self.stopped.contains(&kept.object) {
-                self.busy.insert(kept.session, kept.object);
+            let busy = self.busy.values().any(|job| job.session == kept.session);
+            if !busy && !self.stopped.contains(&kept.object) {
+                let job = Job { session: kept.session, object: kept.object, asked: self.asked };
                 let sending = Sending {
                     vault: Arc::clone(&self.vault),
                     client: self.client.clone(),
                     network: self.network.subscribe(),
                 };
-                self.under_way.spawn(sending.send(kept));
+                self.busy.insert(self.under_way.spawn(sending.send(kept)).id(), job);
             }
         }
         if self.busy.is_empty() && *self.idle.borrow() < self.asked {
@@ -211,9 +225,9 @@ struct Sending {
 }
 
 impl Sending {
-    async fn send(mut self, kept: Kept) -> (SessionId, Sent) {
-        let (session, object) = (kept.session, kept.object);
-        let sent = match self.carry(kept).await {
+    async fn send(mut self, kept: Kept) -> Sent {
+        let object = kept.object;
+        match self.carry(kept).await {
             Ok(receipt) => {
                 let vault = Arc::clone(&self.vault);
                 match blocking(move || vault.forget(&receipt)).await {
@@ -226,8 +240,7 @@ impl Sending {
                 }
             }
             Err(why) => Sent::Stopped(object, why),
-        };
-        (session, sent)
+        }
     }
 
     /// Drives the machine to its end.

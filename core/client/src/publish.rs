@@ -194,7 +194,9 @@ impl Publisher {
     }
 
     fn set_gate(&self) {
-        let gate = match *self.outlet.presence() {
+        // Held until the gate is set, so that of two who set it the last one saw the last.
+        let presence = self.outlet.presence();
+        let gate = match *presence {
             CameraPresence::On if self.outlet.is_watched() => Gate::Open,
             CameraPresence::On => Gate::Unwatched,
             CameraPresence::Paused | CameraPresence::Hidden | CameraPresence::Stopped | CameraPresence::Off => {

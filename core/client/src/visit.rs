@@ -154,8 +154,10 @@ impl Task {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Input(input)) => {
-                        if let (Input::NetworkChanged, Some(outbox)) = (input, &self.parts.outbox) {
-                            outbox.network_changed();
+                        if input == Input::NetworkChanged {
+                            // Asked for again at once, over the network there is.
+                            self.events = None;
+                            self.parts.outbox.iter().for_each(|outbox| outbox.network_changed());
                         }
                         self.happens(input);
                     }
@@ -169,7 +171,7 @@ impl Task {
                     }
                 }
                 Some(news) = self.news.1.recv() => self.hear(news),
-                () = sleep(wait.unwrap_or_default()), if wait.is_some() => self.wake(),
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => self.happens(Input::Timer),
                 _ = self.presence.tick(), if self.live.is_some() => {
                     self.parts.publisher.tell_presence();
                     self.hold();
@@ -185,17 +187,13 @@ impl Task {
         self.parts.mailbox.close();
     }
 
-    /// The machine's own time is up: what the connection heard meanwhile comes first.
-    fn wake(&mut self) {
-        if let Some(live) = &self.live {
-            let heard = Input::Heard(live.dial, live.connection.heard().at());
-            self.session.handle(heard, clock::now());
-        }
-        self.happens(Input::Timer);
-    }
-
+    /// Tells the machine; what the connection heard meanwhile comes first, or a sound one would be given up.
     fn happens(&mut self, input: Input) {
-        self.session.handle(input, clock::now());
+        let now = clock::now();
+        if let Some(live) = &self.live {
+            self.session.handle(Input::Heard(live.dial, live.connection.heard().at()), now);
+        }
+        self.session.handle(input, now);
         while let Some(output) = self.session.poll() {
             self.obey(output);
         }
@@ -261,6 +259,12 @@ impl Task {
     }
 
     fn done(&mut self, done: Done) {
+        // What nobody waits for any more would replace what was answered since.
+        if let Done::Joined(number, Ok(_), _) | Done::Ticket(number, Ok(_)) = &done
+            && !self.session.awaits(*number)
+        {
+            return;
+        }
         match done {
             Done::Key(number, take_over, key) => self.keyed(number, take_over, key),
             Done::Joined(number, Ok(view), took) => {

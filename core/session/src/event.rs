@@ -72,8 +72,6 @@ pub enum Request {
         /// The person said "use this phone".
         take_over: bool,
     },
-    /// Ask who one is, after a restart with a key at hand.
-    View,
     /// A ticket for one connection. It lives for 10 s.
     Ticket,
     /// A signed statement of consent.
@@ -90,7 +88,7 @@ pub enum Request {
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Of [`Request::Redeem`] and [`Request::View`]: where the guest is.
+    /// Of [`Request::Redeem`]: where the guest is.
     View(Told),
     /// Of [`Request::Ticket`]: there is one, and it allows this much to be published.
     Ticket(Grants),
@@ -121,8 +119,6 @@ pub enum Input {
         /// Also if another device holds it.
         take_over: bool,
     },
-    /// The app was started again and holds this session's key.
-    Resume,
     /// The person allowed something or withdrew it. Before joining it is remembered.
     Decide {
         /// What for.

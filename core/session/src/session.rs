@@ -138,6 +138,12 @@ impl Session {
         [self.link.next_wakeup(), joining, consents].into_iter().flatten().min()
     }
 
+    /// Whether the answer to this request would change anything: it was not asked again since, nor is the visit over.
+    pub fn awaits(&self, number: RequestNumber) -> bool {
+        let asks = |errand: &Errand| errand.sent.is_some_and(|(sent, ..)| sent == number);
+        self.link.fetches(number) || asks(&self.joining) || asks(&self.consents)
+    }
+
     /// Where the visit is.
     pub const fn life(&self) -> Life {
         self.life
@@ -153,7 +159,6 @@ impl Session {
         let (now, out) = (self.now, &mut self.outputs);
         match input {
             Input::Redeem { take_over } => self.join(Request::Redeem { take_over }),
-            Input::Resume => self.join(Request::View),
             Input::Decide { purpose, decision } => self.decide(purpose, decision),
             Input::Pause => self.paused = matches!(self.stage, Stage::Admitted) && self.camera == CameraPresence::On,
             Input::GoOn => self.paused = false,

@@ -200,7 +200,7 @@ impl World {
                 let latency = 20_000 + self.roll(300_000);
                 let answer = match request {
                     _ if self.network == Network::Down && self.roll(2) == 0 => Answer::Unreachable,
-                    Request::Redeem { .. } | Request::View => {
+                    Request::Redeem { .. } => {
                         let patience = self.roll(20) * SECOND;
                         self.after(latency + patience + 1, Event::Admit);
                         Answer::View(self.told())

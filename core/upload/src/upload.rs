@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use data_encoding::BASE64;
+use handlens_protocol::Kind;
 use handlens_protocol::api::Receipt;
 use handlens_protocol::limits::UPLOAD_PART_BYTES;
 use handlens_protocol::snapshot::{METADATA_OBJECT, METADATA_REQUEST, METADATA_SEAL, METADATA_SHA256};
-use handlens_protocol::{Kind, ObjectId};
 use handlens_session::Moment;
 use handlens_session::backoff::{FLOOR_US, Jitter};
 use handlens_vault::{Kept, VerifiedReceipt};
@@ -105,16 +105,6 @@ impl Upload {
             (Next::Announce | Next::Ask | Next::Part(_) | Next::Receipt, Some((_, patience))) => Some(patience),
             (Next::Announce | Next::Ask | Next::Part(_) | Next::Receipt, None) => Some(self.not_before),
         }
-    }
-
-    /// Which object it is.
-    pub const fn object(&self) -> ObjectId {
-        self.kept.object
-    }
-
-    /// Bytes that the server said it has.
-    pub const fn received(&self) -> u64 {
-        self.received
     }
 
     fn advance(&mut self) {

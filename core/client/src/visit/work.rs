@@ -25,12 +25,6 @@ impl Task {
                     });
                 }
             },
-            Request::View => {
-                self.work.spawn(async move {
-                    let begun = Instant::now();
-                    Done::Joined(number, http.view().await, begun.elapsed())
-                });
-            }
             Request::Ticket => {
                 self.work.spawn(async move { Done::Ticket(number, http.ticket().await) });
             }
