@@ -2,6 +2,7 @@
  * What is known of the patient's visit, and what follows from it alone: what must hold while a state lasts ([`wants`]), and
  * the one screen that says where the visit is ([`screen`]). How one state becomes the next is in `machine.ts`.
  */
+import { samePicture } from '../marks/picture';
 import type { CameraPresence, Frozen, Mark, PhotoRequest, Purpose, RequestId } from '../wire/types';
 
 /** What every screen names. Empty before it is known. */
@@ -197,12 +198,9 @@ export function stillOf(state: State): Frozen | undefined {
   return state.frozen && state.frozen.since_us !== state.dismissed_us ? state.frozen : undefined;
 }
 
-/** Two capture times within this are one picture, µs. */
-const SAME_US = 1_000;
-
 /** The marks that belong on the still: those that were drawn on its picture. */
 export const marksOn = (state: State, { frame_us }: Frozen): Mark[] =>
-  state.marks.filter(({ capture_us }) => Math.abs(capture_us - frame_us) <= SAME_US);
+  state.marks.filter(({ capture_us }) => samePicture(capture_us, frame_us));
 
 /** The request that is open and was not answered on this device. */
 export function photoRequest({ photo, answered, answers }: State): PhotoRequest | undefined {
