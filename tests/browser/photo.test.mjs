@@ -1,58 +1,11 @@
 // Photos with a browser patient: asked for, allowed, refused, sealed in one browser and opened in another, over a real server.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { violations } from './lib/axe.mjs';
-import { launch } from './lib/browser.mjs';
-import { unreachable } from './lib/keyboard.mjs';
-import { Patient, Technician } from './lib/people.mjs';
-import { Server } from './lib/server.mjs';
+import { clean, look, stage } from './lib/house.mjs';
 
-let desk;
-let phone;
-before(async () => ([desk, phone] = await Promise.all([launch(), launch({ camera: true })])));
-after(() => Promise.all([desk?.close(), phone?.close()]));
-const open = [];
-afterEach(async () => {
-  for (const thing of open.splice(0).reverse()) await thing();
-});
-
-/** A server with City Clinic; Sam at the desk with a session, and the link. */
-async function house() {
-  const server = await Server.start();
-  open.push(() => server.stop());
-  await server.setUp();
-  const sam = await Technician.open(desk, server.origin);
-  open.push(() => sam.page.context().close());
-  await sam.logIn();
-  const link = await sam.openSession({ title: 'Wound check', name: 'Ada Example' });
-  return { server, sam, link };
-}
-
-async function patient(browser, link) {
-  const ada = await Patient.open(browser);
-  open.push(() => ada.page.context().close());
-  await ada.tapLink(link);
-  return ada;
-}
-
-/** A patient who is admitted and seen. */
-async function live() {
-  const { server, sam, link } = await house();
-  const ada = await patient(phone, link);
-  await ada.startCamera();
-  const me = await ada.me();
-  await sam.admit();
-  await ada.live();
-  await sam.picture(me.participant);
-  return { server, sam, ada, me };
-}
-
-/** Nobody's page met an error; a refused request that was meant is named in `but`. */
-function clean(person, but = /^$/) {
-  assert.deepEqual(person.page.problems.filter((problem) => !but.test(problem)), []);
-}
+const { guest, house, patient, live } = stage();
 
 /** What the console asks before anybody is logged in, and what an upload asks before it is announced. */
 const MEANT = /401 \(Unauthorized\)|404 \(Not Found\)/;
@@ -207,7 +160,7 @@ test('a photo is still sent after the end', async () => {
 // agreed to, and the photo is in the session.
 test('a photo in place of the camera', async () => {
   const { server, sam, link } = await house();
-  const ada = await patient(desk, link);
+  const ada = await patient(link, { browser: 'desk' });
   await ada.choosePhoto('Send a photo instead', { name: 'letter.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') });
   await ada.page.getByText('We cannot read this picture. Please take a new one.').waitFor();
   await ada.choosePhoto('Send a photo instead', await picture(ada.page, 'image/png'));
@@ -239,8 +192,7 @@ test('a photo in place of the camera', async () => {
 // An old browser is offered what it can do.
 test('a browser without a video encoder sends photos', async () => {
   const { sam, link } = await house();
-  const ada = await Patient.open(phone);
-  open.push(() => ada.page.context().close());
+  const ada = await guest();
   await ada.page.addInitScript(() => Reflect.deleteProperty(globalThis, 'VideoEncoder'));
   await ada.page.goto(link);
   await ada.heading('Your phone cannot send video here.').waitFor();
@@ -254,33 +206,29 @@ test('a browser without a video encoder sends photos', async () => {
 // The question, the sheet, the chosen photo, the strip and the open photo can be read and used at two widths and two sizes.
 test('photos are accessible', async () => {
   const found = [];
-  const look = async (name, page) => {
-    for (const problem of await violations(page)) found.push(`${name}: ${problem}`);
-    for (const control of await unreachable(page)) found.push(`${name}: not reached by keyboard: ${control}`);
-  };
   const { sam, ada } = await live();
   await sam.askPhoto();
   await ada.button('Yes, take photo').waitFor();
-  await look('S4', ada.page);
+  await look(found, 'S4', ada.page);
   await ada.allowPhoto();
   const [object] = await sam.storedPhotos(1);
-  await look('strip', sam.page);
+  await look(found, 'strip', sam.page);
   await sam.openPhoto(object);
-  await look('open photo', sam.page);
+  await look(found, 'open photo', sam.page);
   await sam.closePhoto();
   await ada.page.getByRole('button', { name: /can see this now/ }).click();
-  await look('who sees what', ada.page);
+  await look(found, 'who sees what', ada.page);
   await ada.button('Close').click();
   await sam.end();
-  await look('ended with photos', sam.page);
+  await look(found, 'ended with photos', sam.page);
 
   const { link } = await house();
-  const second = await patient(desk, link);
+  const second = await patient(link, { browser: 'desk' });
   await second.choosePhoto('Send a photo instead', await picture(second.page));
   await second.heading('Send this photo?').waitFor();
-  await look('chosen photo', second.page);
+  await look(found, 'chosen photo', second.page);
   await second.button('Yes, send photo').click();
   await second.heading('Sent.').waitFor();
-  await look('sent', second.page);
+  await look(found, 'sent', second.page);
   assert.deepEqual(found, []);
 });

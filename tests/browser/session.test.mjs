@@ -3,67 +3,19 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import path from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { violations } from './lib/axe.mjs';
-import { launch } from './lib/browser.mjs';
-import { unreachable } from './lib/keyboard.mjs';
-import { Patient, Technician } from './lib/people.mjs';
-import { Server } from './lib/server.mjs';
+import { clean, look, stage } from './lib/house.mjs';
 
 const run = promisify(execFile);
+const { serve, technician, guest, house, patient, live } = stage();
 
 /** A picture so old is no late one: what was on the way has come. */
 const OVER_MS = 1_000;
 /** Two of the patient's records of presence, which go on while the camera is dark. */
 const DARK_MS = 4_000;
-
-let desk;
-let phone;
-before(async () => ([desk, phone] = await Promise.all([launch(), launch({ camera: true })])));
-after(() => Promise.all([desk?.close(), phone?.close()]));
-const open = [];
-afterEach(async () => {
-  for (const thing of open.splice(0).reverse()) await thing();
-});
-
-/** A server with City Clinic; Sam at the desk with a session, and the link. */
-async function house(options) {
-  const server = await Server.start(options);
-  open.push(() => server.stop());
-  await server.setUp();
-  const sam = await Technician.open(desk, server.origin);
-  open.push(() => sam.page.context().close());
-  await sam.logIn();
-  const link = await sam.openSession({ title: 'Wound check', name: 'Ada Example' });
-  return { server, sam, link };
-}
-
-async function patient(link, prepare = async () => {}) {
-  const ada = await Patient.open(phone);
-  open.push(() => ada.page.context().close());
-  await prepare(ada.page);
-  await ada.tapLink(link);
-  return ada;
-}
-
-/** A patient who is admitted and seen; `prepare` is done to their page before it is opened. */
-async function live(options, prepare) {
-  const { server, sam, link } = await house(options);
-  const ada = await patient(link, prepare);
-  await ada.startCamera();
-  const me = await ada.me();
-  await sam.admit();
-  await ada.live();
-  await sam.picture(me.participant);
-  return { server, sam, ada, me };
-}
-
-/** Nobody's page met an error; a refused request that was meant is named in `but`. */
-function clean(person, but = /^$/) {
-  assert.deepEqual(person.page.problems.filter((problem) => !but.test(problem)), []);
-}
 
 // Invite, join, admit, live, freeze, note, end: both sides see what the screens promise, and the log verifies offline.
 test('a session from the invite to the proof', async () => {
@@ -108,7 +60,7 @@ test('a session from the invite to the proof', async () => {
 
 // Where UDP is blocked the picture comes by the HTTPS port.
 test('a live picture where UDP is blocked', async () => {
-  const { server, sam, me } = await live({ udpBlocked: true });
+  const { server, sam, me } = await live({ server: { udpBlocked: true } });
   await sam.frames(me.participant, 10);
   assert.ok(server.swallowed > 0, 'nobody tried UDP');
 });
@@ -162,15 +114,16 @@ test('a reload keeps the place', async () => {
 // The camera's picture changes its size and shape while it is sent, as when a phone is turned: pictures keep coming, whole
 // and in their new size. (Chromium crops and scales such frames, and refuses a copy of one that names no size to show.)
 test('a picture that changes its size keeps coming', async () => {
-  const { sam, ada, me } = await live({}, async (page) => {
-    await page.addInitScript(() => {
-      const ask = MediaDevices.prototype.getUserMedia;
-      MediaDevices.prototype.getUserMedia = async function (wanted) {
-        const stream = await ask.call(this, wanted);
-        [globalThis.cameraTrack] = stream.getVideoTracks();
-        return stream;
-      };
-    });
+  const { sam, ada, me } = await live({
+    prepare: (page) =>
+      page.addInitScript(() => {
+        const ask = MediaDevices.prototype.getUserMedia;
+        MediaDevices.prototype.getUserMedia = async function (wanted) {
+          const stream = await ask.call(this, wanted);
+          [globalThis.cameraTrack] = stream.getVideoTracks();
+          return stream;
+        };
+      }),
   });
   for (const [width, height] of [[360, 640], [1280, 720], [482, 362], [640, 480]]) {
     const settled = await ada.page.evaluate(async (size) => {
@@ -238,8 +191,7 @@ test('a dead link says whom to call', async () => {
   const { sam, link } = await house();
   await sam.button('Cancel invite').click();
   await sam.page.getByRole('heading', { name: 'The link was turned off' }).waitFor();
-  const ada = await Patient.open(phone);
-  open.push(() => ada.page.context().close());
+  const ada = await guest();
   await ada.page.goto(link);
   await ada.heading('This link was turned off.').waitFor();
   assert.equal(await ada.page.getByRole('link', { name: 'Call City Clinic' }).count(), 2);
@@ -260,8 +212,7 @@ test('the link is open on another phone', async () => {
   const { server, sam, link } = await house();
   const first = await patient(link);
   await first.startCamera();
-  const second = await Patient.open(phone);
-  open.push(() => second.page.context().close());
+  const second = await guest();
   await second.page.goto(link);
   await second.heading('This link is open on another phone.').waitFor();
   await second.button('Use this phone').click();
@@ -276,8 +227,7 @@ test('the link is open on another phone', async () => {
 // A browser without a camera is told so, and the link is not spent.
 test('a phone without a camera does not spend the link', async () => {
   const { server, link } = await house();
-  const blind = await Patient.open(desk);
-  open.push(() => blind.page.context().close());
+  const blind = await guest('desk');
   await blind.page.goto(link);
   await blind.button('Start camera').click();
   await blind.heading(/camera|did not work/i).waitFor();
@@ -288,45 +238,38 @@ test('a phone without a camera does not spend the link', async () => {
 // Every screen of both pages can be read and used at two widths and two sizes of text, and by keyboard.
 test('both pages are accessible', async () => {
   const found = [];
-  const look = async (name, page) => {
-    for (const problem of await violations(page)) found.push(`${name}: ${problem}`);
-    for (const control of await unreachable(page)) found.push(`${name}: not reached by keyboard: ${control}`);
-  };
-  const server = await Server.start();
-  open.push(() => server.stop());
-  const sam = await Technician.open(desk, server.origin);
-  open.push(() => sam.page.context().close());
+  const server = await serve();
+  const sam = await technician(server);
   await sam.page.goto(`${server.origin}/setup#${await server.secret()}`);
-  await look('setup', sam.page);
+  await look(found, 'setup', sam.page);
   await sam.setUp(`${server.origin}/setup#${await server.secret()}`);
-  await look('sessions, empty', sam.page);
-  const stranger = await Technician.open(desk, server.origin);
-  open.push(() => stranger.page.context().close());
+  await look(found, 'sessions, empty', sam.page);
+  const stranger = await technician(server);
   await stranger.page.goto(server.origin);
   await stranger.button('Log in').waitFor();
-  await look('login', stranger.page);
+  await look(found, 'login', stranger.page);
   await sam.page.goto(`${server.origin}/sessions/new`);
-  await look('new session', sam.page);
+  await look(found, 'new session', sam.page);
   await sam.page.goto(server.origin);
   const link = await sam.openSession({ title: 'Wound check', name: 'Ada Example' });
-  await look('invite', sam.page);
+  await look(found, 'invite', sam.page);
   const ada = await patient(link);
-  await look('S1', ada.page);
+  await look(found, 'S1', ada.page);
   await ada.startCamera();
-  await look('S2', ada.page);
+  await look(found, 'S2', ada.page);
   await sam.waitForGuest();
-  await look('waiting room', sam.page);
+  await look(found, 'waiting room', sam.page);
   await sam.admit();
   await ada.live();
   await sam.picture((await ada.me()).participant);
-  await look('live', sam.page);
-  await look('S3', ada.page);
+  await look(found, 'live', sam.page);
+  await look(found, 'S3', ada.page);
   await ada.button('Pause').click();
   await ada.heading('Paused. No one can see your camera.').waitFor();
-  await look('S5', ada.page);
+  await look(found, 'S5', ada.page);
   await sam.end();
-  await look('ended', sam.page);
+  await look(found, 'ended', sam.page);
   await ada.heading('Finished. Your camera is off.').waitFor();
-  await look('S7', ada.page);
+  await look(found, 'S7', ada.page);
   assert.deepEqual(found, []);
 });
