@@ -203,6 +203,28 @@ test('a browser without a video encoder sends photos', async () => {
   await sam.storedPhotos(1);
 });
 
+// Whoever works by keyboard goes on where they were: a dialog gives the focus back to what had it, also a dialog that came by
+// itself and one that came over another.
+test('a dialog gives the focus back', async () => {
+  const { sam, ada } = await live();
+  const focused = () => ada.page.evaluate(() => document.activeElement?.textContent?.trim());
+  const sheet = ada.page.getByRole('button', { name: /can see this now/ });
+  const words = (await sheet.textContent()).trim();
+  await sheet.click();
+  await sam.askPhoto();
+  await ada.refusePhoto();
+  await ada.button('Close').click();
+  await ada.page.waitForFunction((words) => document.activeElement?.textContent?.trim() === words, words);
+
+  await ada.button('Pause').focus();
+  await sam.page.getByText('They said no.').waitFor();
+  await sam.askPhoto();
+  await ada.button('Yes, take photo').waitFor();
+  assert.notEqual(await focused(), 'Pause', 'the question has the focus');
+  await ada.allowPhoto();
+  await ada.page.waitForFunction(() => document.activeElement?.textContent?.trim() === 'Pause');
+});
+
 // The question, the sheet, the chosen photo, the strip and the open photo can be read and used at two widths and two sizes.
 test('photos are accessible', async () => {
   const found = [];

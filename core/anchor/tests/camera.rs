@@ -340,6 +340,31 @@ fn a_mark_on_a_frozen_picture_is_exact() {
     assert!(all.wrong == 0 && all.p95 <= 1.5 && all.tracked > 0.8);
 }
 
+/// A phone with too much to do looks at some frames only; a mark on one between two of them, a fifth of a second apart, lies
+/// where it was drawn, as exactly as is said.
+#[test]
+fn a_mark_on_a_frame_nobody_looked_at_is_shown() {
+    let (mut scene, mut anchors) = (Scene::new(1, RUN.script), Anchors::new());
+    let (drawn, at) = (12, DVec2::new(322.0, 171.0));
+    let place = scene.under(at, RUN.seconds(drawn));
+    for frame in (0..40).filter(|frame| !(10..15).contains(frame)) {
+        let pixels = scene.frame(RUN.seconds(frame));
+        let picture = GreyFrame::new(&pixels, WIDTH, HEIGHT, WIDTH).expect("a frame");
+        anchors.observe(picture, RUN.capture_us(frame), None).expect("in order");
+        if frame < 15 {
+            continue;
+        }
+        let point = Geometry::Point { at: normalised(at) };
+        anchors.add(mark(1, RUN.capture_us(drawn), point)).expect("between two frames");
+        let found = &anchors.geometry(RUN.capture_us(frame)).expect("this frame")[0];
+        assert!(!matches!(found.position.state, State::Lost { .. }), "frame {frame}: {:?}", found.position);
+        let shown =
+            DVec2::new(f64::from(found.points[0].x) * WIDTH as f64, f64::from(found.points[0].y) * HEIGHT as f64);
+        let off = scene.seen(place, RUN.seconds(frame)).expect("in front").distance(shown);
+        assert!(off <= f64::from(found.position.error_px), "frame {frame}: off by {off}, {:?}", found.position);
+    }
+}
+
 /// On a wall of tiles one looks like the next: after a pause in which the camera moved, and after a look away, a mark is lost
 /// rather than on another tile. With poses it is found again.
 #[test]

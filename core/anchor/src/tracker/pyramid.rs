@@ -96,6 +96,13 @@ impl Level<'_> {
         Some(above + (below - above) * down)
     }
 
+    /// A pixel of the level by its index; `None` outside.
+    #[inline]
+    pub(crate) fn grey(&self, column: i32, row: i32) -> Option<u8> {
+        let (column, row) = (usize::try_from(column).ok()?, usize::try_from(row).ok()?);
+        if column >= self.width { None } else { self.pixels.get(row * self.width + column).copied() }
+    }
+
     /// A pixel of the level by its index; the caller stays inside.
     pub(crate) fn pixel(&self, column: usize, row: usize) -> f64 {
         f64::from(self.pixels[row * self.width + column])

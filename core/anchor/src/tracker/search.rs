@@ -5,8 +5,8 @@
 
 use glam::DVec2;
 
-use super::align::Moments;
 use super::pyramid::Level;
+use super::template::Texel;
 use super::{Homography, LEVELS, Pyramid, Template};
 
 /// Correlation from which a place is worth a closer look.
@@ -56,37 +56,64 @@ fn alike(
     number: usize,
     offset: impl Fn(DVec2) -> Option<DVec2>,
 ) -> Vec<(f64, DVec2)> {
-    // A place is the centre of a pixel, so that whole pixels beside it are known beforehand.
-    let beside = |at: DVec2, grey: f64| -> Option<(i32, i32, f64)> {
-        let (x, y) = level.index(level.centre(0, 0) + offset(at)?);
-        Some((x, y, grey))
+    // A place is the centre of a pixel, so that whole pixels beside it are known beforehand; whole numbers add up fast.
+    #[expect(clippy::cast_possible_truncation, reason = "grey levels")]
+    let beside = |texel: &Texel| -> Option<(i32, i32, i32)> {
+        let (x, y) = level.index(level.centre(0, 0) + offset(texel.at)?);
+        Some((x, y, texel.grey as i32))
     };
-    let outline: Vec<(i32, i32, f64)> =
-        template.texels[number].iter().filter_map(|texel| beside(texel.at, texel.grey)).collect();
+    let outline: Vec<(i32, i32, i32)> = template.texels[number].iter().filter_map(beside).collect();
     if 2 * outline.len() < SEEN {
         return Vec::new();
     }
-    let least = SEEN.max(outline.len() / 2);
-    let step = (outline.len() / GLANCE).max(1);
-    let look = |column: usize, row: usize, step: usize| {
-        let grey = |x: i32, y: i32| {
-            let (x, y) = (column.checked_add_signed(x as isize)?, row.checked_add_signed(y as isize)?);
-            (x < level.width && y < level.height).then(|| level.pixel(x, y))
-        };
-        let mut seen = 0;
-        let pairs = outline.iter().step_by(step).filter_map(|(x, y, key)| Some((*key, grey(*x, *y)?)));
-        let alike = Moments::of(pairs.inspect(|_| seen += 1)).correlation();
-        (seen * step >= least).then_some(alike)
+    let glance: Vec<(i32, i32, i32)> = outline.iter().step_by((outline.len() / GLANCE).max(1)).copied().collect();
+    let look = |column: i32, row: i32, outline: &[(i32, i32, i32)], least: usize| {
+        let mut sums = Sums::default();
+        for (x, y, key) in outline {
+            if let Some(grey) = level.grey(column + x, row + y) {
+                sums.add(*key, i32::from(grey));
+            }
+        }
+        (sums.count >= least.max(outline.len() / 2)).then(|| sums.correlation())
     };
     let mut found = Vec::new();
-    for row in 0..level.height {
-        for column in 0..level.width {
-            if look(column, row, step).is_some_and(|alike| alike > PROMISING)
-                && let Some(alike) = look(column, row, 1)
+    for (y, row) in (0..level.height).zip(0..) {
+        for (x, column) in (0..level.width).zip(0..) {
+            if look(column, row, &glance, 0).is_some_and(|alike| alike > PROMISING)
+                && let Some(alike) = look(column, row, &outline, SEEN)
             {
-                found.push((alike, level.centre(column, row)));
+                found.push((alike, level.centre(x, y)));
             }
         }
     }
     found
+}
+
+/// Sums over pairs of grey levels; a template has some hundred of them.
+#[derive(Default)]
+struct Sums {
+    count: usize,
+    x: i32,
+    y: i32,
+    xx: i32,
+    xy: i32,
+    yy: i32,
+}
+
+impl Sums {
+    fn add(&mut self, x: i32, y: i32) {
+        self.count += 1;
+        self.x += x;
+        self.y += y;
+        self.xx += x * x;
+        self.xy += x * y;
+        self.yy += y * y;
+    }
+
+    fn correlation(&self) -> f64 {
+        let n = self.count.max(1) as f64;
+        let (x, y) = (f64::from(self.x) / n, f64::from(self.y) / n);
+        let (xx, yy) = (f64::from(self.xx) / n - x * x, f64::from(self.yy) / n - y * y);
+        (f64::from(self.xy) / n - x * y) / libm::sqrt((xx * yy).max(1e-9))
+    }
 }

@@ -20,9 +20,12 @@ const PICTURES_SLOW: usize = 3;
 /// Capture times nearer than this are the same frame: containers round to 1/90 000 s and to whole milliseconds.
 const SAME_US: u64 = 1_000;
 /// Frames further apart than this have nothing to say of one between them, µs.
-const BESIDE_US: u64 = 100_000;
+const BESIDE_US: u64 = 300_000;
 /// A hand does not move evenly from one frame to the next: what that adds, a part of the motion.
 const UNEVEN: f64 = 0.1;
+/// And it goes to and fro: between two looks it is off the straight way by an eighth of its acceleration times the square of
+/// the time between (some 300 px/s² at 640 wide), pixels per s².
+const TREMOR: f64 = 40.0;
 
 struct Entry {
     capture_us: u64,
@@ -87,7 +90,7 @@ impl Trail {
         Some((map, libm::sqrt(variance)))
     }
 
-    /// For a frame that was not seen between two that were, at most 0.1 s apart: the time of the later one, how the picture
+    /// For a frame that was not seen between two that were, at most 0.3 s apart: the time of the later one, how the picture
     /// moved from the frame to it (its part of the motion between the two), and the standard deviation of that, pixels.
     pub(crate) fn beside(&self, capture_us: u64) -> Option<(u64, Homography, f64)> {
         if self.knows(capture_us) {
@@ -106,7 +109,9 @@ impl Trail {
             let middle = picture.size() / 2.0;
             motion.map.apply(middle).map_or(f64::INFINITY, |to| to.distance(middle))
         });
-        Some((later.capture_us, Homography::from_matrix(map)?, motion.deviation + UNEVEN * moved))
+        let gap = gap_us as f64 / 1e6;
+        let doubt = motion.deviation + UNEVEN * moved + TREMOR * gap * gap;
+        Some((later.capture_us, Homography::from_matrix(map)?, doubt))
     }
 
     /// Whether this very frame was seen.
@@ -161,13 +166,13 @@ mod tests {
         let picture = Arc::new(Pyramid::of(&GreyFrame::new(&bytes, 64, 64, 64).expect("a frame")));
         let step = Some(Motion { map: Homography::shift(DVec2::new(4.0, 0.0)), deviation: 0.1 });
         let mut trail = Trail::default();
-        for capture_us in [0, 40_000, 200_000] {
+        for capture_us in [0, 40_000, 400_000] {
             trail.push(capture_us, step, picture.clone());
         }
         let (at_us, map, deviation) = trail.beside(10_000).expect("between two");
         assert_eq!(at_us, 40_000);
         assert!(map.apply(DVec2::ZERO).expect("in front").distance(DVec2::new(3.0, 0.0)) < 1e-9);
-        assert!((deviation - 0.5).abs() < 1e-9);
-        assert!(trail.beside(100_000).is_none() && trail.beside(40_000).is_none() && trail.beside(210_000).is_none());
+        assert!((deviation - 0.5 - TREMOR * 0.04 * 0.04).abs() < 1e-9);
+        assert!(trail.beside(100_000).is_none() && trail.beside(40_000).is_none() && trail.beside(410_000).is_none());
     }
 }
