@@ -147,8 +147,8 @@ impl Anchors {
     ///
     /// The key frame is the drawn frame itself while its picture is known (the last second, or a held frame; if just this one
     /// was not observed, the next one), else the
-    /// mark's own patch; with neither, the mark is carried to the newest frame by ten seconds of motion and its error grows by
-    /// what that costs.
+    /// mark's own patch, which is looked for where nobody knows how the picture moved since; with neither, the mark is carried to
+    /// the newest frame by ten seconds of motion and its error grows by what that costs.
     ///
     /// # Errors
     /// [`Error::Mark`], [`Error::TooManyMarks`], [`Error::StaleFrame`] for a frame older than ten seconds (the mark belongs to
@@ -177,18 +177,18 @@ impl Anchors {
         } else if let Some((map, deviation)) = since {
             let map = map.after(&beside).ok_or(unknown)?;
             match &mark.patch {
-                Some(patch) => Key::Patch(patch_picture(patch, now.size()), map),
+                Some(patch) => Key::Patch(patch_picture(patch, now.size()), map, true),
                 None => Key::Carried(map, deviation + doubt),
             }
+        } else if let Some(oldest_us) = self.trail.oldest_us()
+            && (mark.capture_us < oldest_us || newest_us.saturating_sub(mark.capture_us) > TRAIL_US)
+        {
+            return Err(Error::StaleFrame { wanted_us: mark.capture_us, oldest_us });
+        } else if let Some(patch) = mark.patch.as_ref().filter(|_| mark.capture_us < newest_us) {
+            // Nobody looked at its frame, or knows how the picture moved since: it is looked for.
+            Key::Patch(patch_picture(patch, now.size()), Homography::IDENTITY, false)
         } else {
-            return Err(match self.trail.oldest_us() {
-                Some(oldest_us)
-                    if mark.capture_us < oldest_us || newest_us.saturating_sub(mark.capture_us) > TRAIL_US =>
-                {
-                    Error::StaleFrame { wanted_us: mark.capture_us, oldest_us }
-                }
-                _ => unknown,
-            });
+            return Err(unknown);
         };
         // Motion is not known across a turn of the phone, so that whatever is carried keeps its size.
         let size = if let Key::Picture(key, ..) = &source { key.size() } else { now.size() };
@@ -205,8 +205,8 @@ impl Anchors {
                 let world = world(&points, seen_us);
                 (points, beside, WITHIN_95 * doubt, visual, world)
             }
-            Key::Patch((key, from, to), place) => {
-                let visual = VisualAnchor::new(&key, &drawn, place, Some((from, to)));
+            Key::Patch((key, from, to), place, known) => {
+                let visual = VisualAnchor::new(&key, &drawn, place, Some((from, to))).guessed(!known);
                 let world = world(&drawn, mark.capture_us);
                 (drawn, Homography::IDENTITY, 0.0, visual, world)
             }
@@ -326,8 +326,8 @@ impl Anchors {
 enum Key {
     /// The frame it was drawn on, where that is now, and whether that is known or a guess.
     Picture(Arc<Pyramid>, Homography, bool),
-    /// The mark's patch in an otherwise empty frame, its corners, and where that is now.
-    Patch((Arc<Pyramid>, DVec2, DVec2), Homography),
+    /// The mark's patch in an otherwise empty frame, its corners, where that is now, and whether that is known or a guess.
+    Patch((Arc<Pyramid>, DVec2, DVec2), Homography, bool),
     /// The newest frame, to which it was carried with so much doubt.
     Carried(Homography, f64),
 }

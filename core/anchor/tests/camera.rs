@@ -365,6 +365,40 @@ fn a_mark_on_a_frame_nobody_looked_at_is_shown() {
     }
 }
 
+/// Where even the motion between the two frames is not known, the mark is found by what its author saw around it, and without
+/// that it is unknown.
+#[test]
+fn a_mark_on_a_frame_in_a_gap_is_found_by_its_patch() {
+    let (mut scene, mut anchors) = (Scene::new(1, RUN.script), Anchors::new());
+    let (drawn, at) = (15, DVec2::new(322.0, 171.0));
+    let place = scene.under(at, RUN.seconds(drawn));
+    let point = Geometry::Point { at: normalised(at) };
+    let around = patch(&scene.frame(RUN.seconds(drawn)), &point);
+    let bare = mark(1, RUN.capture_us(drawn), point);
+    let mut tracked = 0;
+    for frame in (0..50).filter(|frame| !(8..24).contains(frame)) {
+        let pixels = scene.frame(RUN.seconds(frame));
+        let picture = GreyFrame::new(&pixels, WIDTH, HEIGHT, WIDTH).expect("a frame");
+        anchors.observe(picture, RUN.capture_us(frame), None).expect("in order");
+        if frame < 24 {
+            continue;
+        }
+        if frame == 24 {
+            assert_eq!(anchors.add(bare.clone()), Err(Error::Unknown { wanted_us: bare.capture_us }));
+        }
+        anchors.add(Mark { patch: Some(around.clone()), ..bare.clone() }).expect("looked for");
+        let found = &anchors.geometry(RUN.capture_us(frame)).expect("this frame")[0];
+        if found.position.state == State::Tracked {
+            tracked += 1;
+            let shown = DVec2::new(f64::from(found.points[0].x), f64::from(found.points[0].y));
+            let shown = shown * DVec2::new(WIDTH as f64, HEIGHT as f64);
+            let off = scene.seen(place, RUN.seconds(frame)).expect("in front").distance(shown);
+            assert!(off <= 1.5, "frame {frame}: off by {off}");
+        }
+    }
+    assert!(tracked > 15, "tracked on {tracked} of 26 frames");
+}
+
 /// On a wall of tiles one looks like the next: after a pause in which the camera moved, and after a look away, a mark is lost
 /// rather than on another tile. With poses it is found again.
 #[test]

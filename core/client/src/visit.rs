@@ -7,6 +7,7 @@
 //! ```
 //! The task sleeps until something happens or the machine's next wake-up is due; nothing is polled.
 
+mod drawn;
 mod follow;
 mod shown;
 mod work;
@@ -21,7 +22,7 @@ use handlens_protocol::consent::Purpose;
 use handlens_protocol::state::{Frozen, PhotoRequest, Presence, SessionState};
 use handlens_protocol::{ParticipantId, Problem, RequestId};
 use handlens_seal::signature::SigningKey;
-use handlens_session::{Answer, DialNumber, Grants, Input, Life, Moment, Output, RequestNumber, Session, Told, Via};
+use handlens_session::{Answer, DialNumber, Grants, Input, Life, Output, RequestNumber, Session, Told, Via};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
@@ -35,6 +36,7 @@ use crate::outbox::Outbox;
 use crate::publish::Publisher;
 use crate::snapshot::{self, Album};
 use crate::transport::{self, Connection};
+use drawn::Drawn;
 use follow::News;
 use shown::Shown;
 
@@ -42,8 +44,6 @@ use shown::Shown;
 const PRESENCE_EVERY: Duration = Duration::from_secs(2);
 /// How long the last requests may take when the visit is over.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// Who said nothing of their drawing for so long is not drawing any more, µs.
-const DRAWING_US: u64 = 60_000_000;
 /// News of a connection that wait to be looked at.
 const NEWS: usize = 64;
 
@@ -103,8 +103,8 @@ pub(crate) struct Task {
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     presence: Interval,
     shown: Shown,
-    /// The frames that others draw on at this moment: whose, which, and when that was said.
-    drawn: HashMap<u64, (u64, Moment)>,
+    /// The frames that others draw on.
+    drawn: Drawn,
     held: Vec<u64>,
     /// The server knows that photos are allowed.
     photos: bool,
@@ -139,7 +139,7 @@ impl Task {
             news: mpsc::channel(NEWS),
             presence,
             shown: Shown::default(),
-            drawn: HashMap::new(),
+            drawn: Drawn::default(),
             held: Vec::new(),
             photos: false,
             watchers: Vec::new(),
@@ -385,11 +385,8 @@ impl Task {
                     self.parts.marks.set(me, set);
                 }
             }
-            News::Drawing { who, frame_us } => {
-                match frame_us {
-                    Some(frame_us) => self.drawn.insert(who, (frame_us, clock::now())),
-                    None => self.drawn.remove(&who),
-                };
+            News::Drawing { who, frame_us, down } => {
+                self.drawn.hear(who, frame_us, down, clock::now());
                 self.hold();
             }
         }
@@ -465,10 +462,7 @@ impl Task {
 
     /// Keeps the pictures that others look at or draw on: the still first.
     fn hold(&mut self) {
-        let now = clock::now();
-        self.drawn.retain(|_, (_, said)| now.since_us(*said) < DRAWING_US);
-        let mut held: Vec<u64> = self.drawn.values().map(|(frame_us, _)| *frame_us).collect();
-        held.sort_unstable();
+        let mut held = self.drawn.frames(clock::now());
         if let Some(frozen) = self.shown.frozen() {
             held.insert(0, frozen.frame_us);
         }

@@ -5,6 +5,7 @@
 
 use glam::DVec2;
 
+use super::align::Moments;
 use super::pyramid::Level;
 use super::template::Texel;
 use super::{Homography, LEVELS, Pyramid, Template};
@@ -89,7 +90,7 @@ fn alike(
     found
 }
 
-/// Sums over pairs of grey levels; a template has some hundred of them.
+/// What [`Moments`] are made of, in whole numbers: a template has some hundred pixels, and is laid on every place.
 #[derive(Default)]
 struct Sums {
     count: usize,
@@ -111,9 +112,9 @@ impl Sums {
     }
 
     fn correlation(&self) -> f64 {
-        let n = self.count.max(1) as f64;
-        let (x, y) = (f64::from(self.x) / n, f64::from(self.y) / n);
-        let (xx, yy) = (f64::from(self.xx) / n - x * x, f64::from(self.yy) / n - y * y);
-        (f64::from(self.xy) / n - x * y) / libm::sqrt((xx * yy).max(1e-9))
+        let part = |sum: i32| f64::from(sum) / self.count.max(1) as f64;
+        let (x, y) = (part(self.x), part(self.y));
+        let (xx, xy, yy) = (part(self.xx) - x * x, part(self.xy) - x * y, part(self.yy) - y * y);
+        Moments { x, y, xx, xy, yy }.correlation()
     }
 }

@@ -41,12 +41,14 @@ pub(super) enum News {
     Marks(Arc<MarkSet>),
     /// Those on this camera, with it.
     OwnMarks(Arc<MarkSet>),
-    /// Somebody draws on a frame of this camera, or no longer does.
+    /// Somebody draws, or no longer does.
     Drawing {
         /// Which of the viewers.
         who: u64,
-        /// The frame's capture time.
+        /// The capture time of the frame, if it is one of this camera.
         frame_us: Option<u64>,
+        /// The pen is down.
+        down: bool,
     },
     /// The connection is gone.
     Gone(DialNumber),
@@ -135,9 +137,9 @@ pub(super) fn all(
                 tasks.spawn(async move {
                     while let Some(bytes) = drawings.next().await {
                         if let Some(drawing) = understood::<Drawing>(&bytes, |drawing| drawing.v == 1) {
-                            let draws = drawing.camera == me && drawing.stroke.is_some();
-                            let frame_us = draws.then_some(drawing.capture_us);
-                            let _ = to.send(News::Drawing { who: viewer, frame_us }).await;
+                            let frame_us = (drawing.camera == me).then_some(drawing.capture_us);
+                            let down = drawing.stroke.is_some();
+                            let _ = to.send(News::Drawing { who: viewer, frame_us, down }).await;
                         }
                     }
                 });
