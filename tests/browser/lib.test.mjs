@@ -175,6 +175,8 @@ test('marks are held against the truth', () => {
   assert.equal(right.tracked, 49, 'its own frame proves nothing');
   assert.ok(percentile(right.errors_px, 1) < 1e-6, String(percentile(right.errors_px, 1)));
   assert.equal(right.wrong_while_tracked, 0);
+  assert.equal(right.never_tracked, 0);
+  assert.equal(compare([], truth, [mark]).never_tracked, 1, 'the control: a mark nobody saw was never tracked');
 
   const still = compare(painted(() => [[0.4, 0.4], [0.5, 0.6]]), truth, [mark]);
   assert.ok(still.wrong_while_tracked > 30, 'the control: a mark that stands still is wrong');

@@ -213,11 +213,11 @@ test('a dialog gives the focus back', async () => {
   await sheet.click();
   await sam.askPhoto();
   await ada.refusePhoto();
+  await sam.page.getByText('They said no.').waitFor();
   await ada.button('Close').click();
   await ada.page.waitForFunction((words) => document.activeElement?.textContent?.trim() === words, words);
 
   await ada.button('Pause').focus();
-  await sam.page.getByText('They said no.').waitFor();
   await sam.askPhoto();
   await ada.button('Yes, take photo').waitFor();
   assert.notEqual(await focused(), 'Pause', 'the question has the focus');

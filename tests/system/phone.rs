@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 use std::path::Path;
+use std::sync::Arc;
 
+use handlens_client::{Client, Config, Error, Event, FileKey, Photo, Quota, Vault, capture_us};
+use handlens_media::frame::Size;
+use handlens_media::still::{self, Rgb};
+use handlens_protocol::consent::Purpose;
 use handlens_protocol::mark::{Point, State};
 use handlens_protocol::{MarkId, snapshot};
 use handlens_tests::{Gate, Room};
@@ -50,6 +55,48 @@ async fn a_photo_comes_with_its_marks() {
     let Point { x, y } = position.apply(Point { x: 0.5, y: 0.5 }).unwrap();
     assert!((0.3..0.7).contains(&x) && (0.3..0.7).contains(&y), "{x} {y}");
     assert_eq!(phone.stop().await.0, Some(0));
+}
+
+/// A photograph as a phone's camera gives it, with what the phone says of its owner in it, answered twice at once: the
+/// technician gets one, and nothing in it but the picture.
+#[tokio::test]
+async fn a_photo_says_only_its_picture_and_is_taken_once() {
+    let room = Room::open().await;
+    let key = FileKey::open(&room.folder.path().join("vault.key")).unwrap();
+    let vault = Vault::open(&room.folder.path().join("vault.db"), &key, Quota::default()).unwrap();
+    let mut config = Config::new(room.link().await.parse().unwrap());
+    config.vault = Some(Arc::new(vault));
+    let client = Client::new(config).unwrap();
+    let visit = client.visit().unwrap();
+    visit.allow(Purpose::Snapshots);
+    visit.join(false);
+    let request = loop {
+        let event = visit.next_event().await.unwrap();
+        if let Event::Joined { view, .. } = &event {
+            let participant = view.participant.to_string();
+            room.admit(&participant).await;
+            room.ask(&participant).await;
+        } else if let Event::Photo(Some(asked)) = event {
+            break asked.id;
+        }
+    };
+
+    let plain = still::encode_rgb(&Rgb { size: Size::new(64, 48), bytes: vec![90; 64 * 48 * 3] }, 90).unwrap();
+    let said = b"\xff\xe1\x00\x15Exif\0\0 52.52, 13.40";
+    let jpeg = [&plain[..2], said, &plain[2..]].concat();
+    assert!(still::decode(&jpeg).is_ok(), "a control");
+    let photo =
+        || Photo { request: Some(request), jpeg: jpeg.clone(), width: 64, height: 48, capture_us: capture_us() };
+    let both = tokio::join!(visit.photo(photo()), visit.photo(photo()));
+    let taken = match both {
+        (Ok(taken), Err(Error::Answered)) | (Err(Error::Answered), Ok(taken)) => taken,
+        both => panic!("{both:?}"),
+    };
+    client.outbox().unwrap().idle().await;
+    assert!(matches!(visit.photo(photo()).await, Err(Error::Answered)), "also when it left the vault");
+    let kept = room.sam.get(&format!("{}/snapshots/{}", room.path, taken.object)).await.ok().bytes;
+    assert_eq!(snapshot::decode(&kept).unwrap().1, plain);
+    assert_eq!(room.photos().await, 1);
 }
 
 /// With those of the vault's own test, a hundred kills of a phone.

@@ -23,6 +23,8 @@ const LINES: &[Line] = &[
     line("/mark_error_px/without_poses/p95", "marks follow by sight alone, to 1.5 pixels", |px| below(px, 1.5)),
     line("/marks/with_poses/tracked", "marks are tracked by poses", positive),
     line("/marks/without_poses/tracked", "marks are tracked by sight alone", positive),
+    line("/marks/with_poses/never_tracked", "every mark is tracked by poses", zero),
+    line("/marks/without_poses/never_tracked", "every mark is tracked by sight alone", zero),
     line("/wrong_while_tracked", "no mark points at the wrong thing", zero),
     line("/snapshot/bytes", "a snapshot arrives", positive),
     line("/snapshot/sha256_match", "the snapshot is the one that was taken", yes),
@@ -87,11 +89,12 @@ mod tests {
 
     fn whole(picture: &Path) -> Value {
         let spread = json!({"p50": 0.4, "p95": 0.9});
+        let marks = json!({"tracked": 9, "never_tracked": 0});
         json!({
             "join_ms": 210, "first_frame_ms": 480, "capture_to_shown_ms": spread,
             "frames": {"sent": 100, "shown": 98, "dropped": 2},
             "mark_error_px": {"with_poses": spread, "without_poses": spread}, "wrong_while_tracked": 0,
-            "marks": {"with_poses": {"tracked": 9}, "without_poses": {"tracked": 9}},
+            "marks": {"with_poses": marks, "without_poses": marks},
             "snapshot": {"bytes": 312_000, "sha256_match": true, "receipt_verified": true},
             "audit": {"entries": 41, "verified": true}, "screens": [picture],
         })
@@ -120,6 +123,7 @@ mod tests {
             ("/mark_error_px/with_poses/p95", json!(1.1)),
             ("/mark_error_px/without_poses/p95", json!(300)),
             ("/marks/with_poses/tracked", json!(0)),
+            ("/marks/without_poses/never_tracked", json!(1)),
             ("/snapshot/sha256_match", json!(false)),
             ("/audit/verified", json!("yes")),
             ("/screens", json!([folder.path().join("none.png")])),

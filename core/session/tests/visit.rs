@@ -92,6 +92,23 @@ fn the_plain_way() {
     assert_eq!((visit.session.wants().publish, visit.session.next_wakeup()), (Grants::default(), None));
 }
 
+/// An answer that was given up is awaited no more, and changes nothing: what was asked since has its place.
+#[test]
+fn a_late_answer_is_not_awaited() {
+    let (mut visit, first) = Visit::admitted();
+    assert!(visit.session.awaits(first));
+    let mut again = Vec::new();
+    while again.is_empty() {
+        again = visit.wakes().1;
+    }
+    let [Output::Send(second, Request::Ticket)] = again[..] else { panic!("{again:?}") };
+    assert!(!visit.session.awaits(first) && visit.session.awaits(second));
+    assert_eq!(visit.answer(first, Answer::Ticket(camera())), []);
+    assert!(matches!(visit.answer(second, Answer::Ticket(camera()))[..], [Output::Dial(_, Via::Quic)]));
+    visit.happens(Input::Leave);
+    assert!(!visit.session.awaits(second));
+}
+
 /// QUIC is alone for half a second, then the WebSocket is tried too; the first to open is kept, the other given up, and
 /// one that arrives late is closed.
 #[test]

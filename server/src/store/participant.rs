@@ -218,16 +218,7 @@ pub async fn by_token(
 /// Keeps a statement and puts it in force. `false`: its nonce was seen before, or it is a grant that was signed before the
 /// last withdrawal and only arrived after it. A withdrawal is never too late.
 pub async fn decide(db: &mut AnyConnection, who: ParticipantId, new: &Consent<'_>, now_us: u64) -> Result<bool, Error> {
-    let withdrawn = sqlx::query(
-        "SELECT 1 FROM consent WHERE participant = $1 AND purpose = $2 AND decision = $3 AND expires_us > $4 LIMIT 1",
-    )
-    .bind(who.to_string())
-    .bind(new.purpose.as_str())
-    .bind(Decision::Revoke.as_str())
-    .bind(signed(new.expires_us))
-    .fetch_optional(&mut *db)
-    .await?;
-    if withdrawn.is_some() && matches!(new.decision, Decision::Grant) {
+    if matches!(new.decision, Decision::Grant) && is_withdrawn_since(db, who, new).await? {
         return Ok(false);
     }
     let kept = sqlx::query(
@@ -261,6 +252,21 @@ pub async fn decide(db: &mut AnyConnection, who: ParticipantId, new: &Consent<'_
             .await?;
     }
     Ok(true)
+}
+
+/// Whether a withdrawal is known that was signed later: the end of what both are good for tells, since a device gives each
+/// the same time.
+async fn is_withdrawn_since(db: &mut AnyConnection, who: ParticipantId, grant: &Consent<'_>) -> Result<bool, Error> {
+    let later = sqlx::query(
+        "SELECT 1 FROM consent WHERE participant = $1 AND purpose = $2 AND decision = $3 AND expires_us > $4 LIMIT 1",
+    )
+    .bind(who.to_string())
+    .bind(grant.purpose.as_str())
+    .bind(Decision::Revoke.as_str())
+    .bind(signed(grant.expires_us))
+    .fetch_optional(db)
+    .await?;
+    Ok(later.is_some())
 }
 
 /// Ends everything a guest allows, and keeps what that was: they left, were turned away or were replaced.

@@ -59,11 +59,12 @@ export async function readTruth(file) {
  * @param {Map<number, number[]>} truth By capture time.
  * @param {object[]} marks The marks as they were committed.
  * @returns the worst point of each mark on each frame where it was shown: `tracked` and all errors, how many of the tracked ones are
- *   wrong, and how many mark-frames were lost or had no truth.
+ *   wrong, how many mark-frames were lost or had no truth, and how many of the marks were never tracked.
  */
 export function compare(painted, truth, marks) {
   const committed = new Map(marks.map((mark) => [mark.id, mark]));
   const result = { errors_px: [], tracked: 0, approximate: 0, lost: 0, wrong_while_tracked: 0, without_truth: 0 };
+  const tracked = new Set();
   for (const frame of painted) {
     const now = at(truth, frame.capture_us);
     for (const { id, state, points } of frame.marks) {
@@ -84,11 +85,12 @@ export function compare(painted, truth, marks) {
       if (error === undefined) continue;
       result[state] += 1;
       if (state !== 'tracked') continue;
+      tracked.add(id);
       result.errors_px.push(error);
       if (error > WRONG_PX) result.wrong_while_tracked += 1;
     }
   }
-  return result;
+  return { ...result, never_tracked: marks.filter(({ id }) => !tracked.has(id)).length };
 }
 
 /** The error that so many of all are below. */
